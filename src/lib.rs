@@ -1,1 +1,2 @@
 //! pkeys
+pub mod base;

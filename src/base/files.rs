@@ -1,0 +1,272 @@
+//! The one place that writes files: whole or not at all.
+//!
+//! Everything is written to a temporary name beside its place, synced, and renamed. A run that is killed leaves what
+//! was there, and perhaps a `.pkeys-tmp-…` that the next write to the same directory takes away.
+#![expect(clippy::disallowed_methods, reason = "this is the place that the lint keeps file writing in")]
+
+use crate::base::{Error, Result, SecretBytes};
+use rand_core::{OsRng, RngCore};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// What the names of unfinished files and directories start with.
+pub const TEMPORARY: &str = ".pkeys-tmp-";
+
+/// Mode of files that everybody may read.
+pub const PUBLIC: u32 = 0o644;
+/// Mode of files that only their owner may read.
+pub const PRIVATE: u32 = 0o600;
+
+/// Writes a file whole, replacing what was there. An existing file keeps its mode; a new one gets `mode`.
+///
+/// # Errors
+/// When it could not be written; then what was there is untouched.
+pub fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    // A link keeps pointing where it points: its target is replaced, not the link.
+    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let mode = fs::metadata(path).map_or(mode, |old| old.permissions().mode() & 0o777);
+    let temporary = temporary_file(path, bytes, mode)?;
+    fs::rename(&temporary, path).map_err(|e| {
+        let _ = fs::remove_file(&temporary);
+        Error::io("write", path, &e)
+    })?;
+    sync_directory(parent(path))
+}
+
+/// Writes a new file whole. Returns false, and changes nothing, when something is there already.
+///
+/// # Errors
+/// When it could not be written.
+pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<bool> {
+    if fs::symlink_metadata(path).is_ok() {
+        return Ok(false);
+    }
+    let temporary = temporary_file(path, bytes, mode)?;
+    let linked = fs::hard_link(&temporary, path);
+    let _ = fs::remove_file(&temporary);
+    match linked {
+        Ok(()) => sync_directory(parent(path)).map(|()| true),
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
+        Err(e) => Err(Error::io("write", path, &e)),
+    }
+}
+
+/// Makes the directory `path` hold exactly `files`, replacing what was there in one step.
+///
+/// # Errors
+/// When it could not be written; then what was there is untouched.
+pub fn replace_directory(path: &Path, files: &[(&str, &[u8])]) -> Result<()> {
+    let above = parent(path);
+    make_directories(above)?;
+    sweep(above, path);
+    let new = temporary_name(path);
+    let result = fill_directory(&new, files).and_then(|()| exchange(&new, path));
+    let swept = fs::remove_dir_all(&new);
+    result?;
+    match swept {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", &new, &e)),
+        _ => sync_directory(above),
+    }
+}
+
+/// Makes a directory and those above it; new ones get mode 0755.
+///
+/// # Errors
+/// When one could not be made.
+pub fn make_directories(path: &Path) -> Result<()> {
+    fs::create_dir_all(path).map_err(|e| Error::io("make", path, &e))
+}
+
+/// Makes a directory and those above it, for its owner only (0700). One that exists keeps its mode.
+///
+/// # Errors
+/// When one could not be made.
+pub fn make_private_directories(path: &Path) -> Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|e| Error::io("make", path, &e))
+}
+
+/// Removes a file or a whole directory. Returns false when nothing was there.
+///
+/// # Errors
+/// When it could not be removed.
+pub fn remove(path: &Path) -> Result<bool> {
+    let removed = match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+        Err(e) => Err(e),
+    };
+    removed.map_err(|e| Error::io("remove", path, &e))?;
+    sync_directory(parent(path)).map(|()| true)
+}
+
+/// Reads a public file of at most `limit` bytes; `None` when there is none.
+///
+/// # Errors
+/// When it is larger, no regular file, or could not be read.
+pub fn read(path: &Path, limit: usize) -> Result<Option<Vec<u8>>> {
+    let Some((mut file, size)) = open(path, limit)? else { return Ok(None) };
+    let mut bytes = Vec::with_capacity(size);
+    let count = (&mut file).take(limit as u64 + 1).read_to_end(&mut bytes).map_err(|e| Error::io("read", path, &e))?;
+    if count > limit { Err(too_large(path, limit)) } else { Ok(Some(bytes)) }
+}
+
+/// Reads a secret file of at most `limit` bytes into memory that is wiped; `None` when there is none.
+///
+/// # Errors
+/// When it is larger, no regular file, or could not be read.
+pub fn read_secret(path: &Path, limit: usize) -> Result<Option<SecretBytes>> {
+    let Some((mut file, size)) = open(path, limit)? else { return Ok(None) };
+    SecretBytes::read_from(&mut file, size, limit).map(Some).map_err(|e| Error::io("read", path, &e))
+}
+
+fn open(path: &Path, limit: usize) -> Result<Option<(File, usize)>> {
+    // Non-blocking, so that a named pipe is refused instead of waited for.
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let file = match OpenOptions::new().read(true).custom_flags(flags).open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(Error::io("read", path, &e)),
+    };
+    let found = file.metadata().map_err(|e| Error::io("read", path, &e))?;
+    if !found.is_file() {
+        return Err(Error::new(format!("{} is not a regular file", path.display())));
+    }
+    let size = usize::try_from(found.size()).unwrap_or(usize::MAX);
+    if size > limit { Err(too_large(path, limit)) } else { Ok(Some((file, size))) }
+}
+
+fn too_large(path: &Path, limit: usize) -> Error {
+    Error::new(format!("{} is larger than {limit} bytes", path.display()))
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(above) if !above.as_os_str().is_empty() => above,
+        _ => Path::new("."),
+    }
+}
+
+/// `.pkeys-tmp-NAME-RANDOM` beside `path`.
+fn temporary_name(path: &Path) -> PathBuf {
+    let name = path.file_name().map(|n| n.to_string_lossy()).unwrap_or_default();
+    parent(path).join(format!("{TEMPORARY}{name}-{:016x}", OsRng.next_u64()))
+}
+
+fn temporary_file(path: &Path, bytes: &[u8], mode: u32) -> Result<PathBuf> {
+    sweep(parent(path), path);
+    let temporary = temporary_name(path);
+    let written = write_synced(&temporary, bytes, mode);
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    written.map_err(|e| Error::io("write", path, &e)).map(|()| temporary)
+}
+
+fn write_synced(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(PRIVATE & mode).open(path)?;
+    file.write_all(bytes)?;
+    file.set_permissions(fs::Permissions::from_mode(mode))?;
+    file.sync_all()
+}
+
+fn fill_directory(new: &Path, files: &[(&str, &[u8])]) -> Result<()> {
+    fs::create_dir(new).map_err(|e| Error::io("make", new, &e))?;
+    for (name, bytes) in files {
+        let path = new.join(name);
+        write_synced(&path, bytes, PUBLIC).map_err(|e| Error::io("write", &path, &e))?;
+    }
+    sync_directory(new)
+}
+
+/// Puts the directory `new` at `path`; what was at `path` is at `new` afterwards.
+fn exchange(new: &Path, path: &Path) -> Result<()> {
+    use rustix::io::Errno;
+    match renameat_with(CWD, new, CWD, path, RenameFlags::EXCHANGE) {
+        Ok(()) => Ok(()),
+        Err(Errno::NOENT) => fs::rename(new, path).map_err(|e| Error::io("write", path, &e)),
+        // A file system that cannot exchange: one step more, and a moment with nothing at `path`.
+        Err(Errno::INVAL | Errno::NOSYS) => {
+            let old = temporary_name(path);
+            fs::rename(path, &old).map_err(|e| Error::io("replace", path, &e))?;
+            if let Err(e) = fs::rename(new, path) {
+                let _ = fs::rename(&old, path);
+                return Err(Error::io("write", path, &e));
+            }
+            fs::rename(&old, new).map_err(|e| Error::io("remove", &old, &e))
+        }
+        Err(e) => Err(Error::io("write", path, &e.into())),
+    }
+}
+
+fn sync_directory(path: &Path) -> Result<()> {
+    File::open(path).and_then(|d| d.sync_all()).map_err(|e| Error::io("write", path, &e))
+}
+
+/// Takes away what a killed run left of the same file. Two runs at once are kept apart by the repository's lock.
+fn sweep(directory: &Path, of: &Path) {
+    let Some(name) = of.file_name() else { return };
+    let start = format!("{TEMPORARY}{}-", name.to_string_lossy());
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let found = entry.file_name();
+        let found = found.to_string_lossy();
+        if found.strip_prefix(&start).is_some_and(|rest| rest.len() == 16 && rest.bytes().all(|b| b.is_ascii_hexdigit()))
+        {
+            let _ = remove(&entry.path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_is_replaced_whole_and_leftovers_are_swept() {
+        let top = tempfile::tempdir().unwrap();
+        let place = top.path().join("bundle");
+        replace_directory(&place, &[("a", b"1"), ("b", b"2")]).unwrap();
+        fs::create_dir(top.path().join(format!("{TEMPORARY}bundle-0123456789abcdef"))).unwrap();
+        replace_directory(&place, &[("a", b"3")]).unwrap();
+        assert_eq!(fs::read(place.join("a")).unwrap(), b"3");
+        assert!(!place.join("b").exists());
+        assert_eq!(fs::read_dir(top.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_new_file_never_replaces_one() {
+        let top = tempfile::tempdir().unwrap();
+        let place = top.path().join("key");
+        assert!(write_new(&place, b"1", PRIVATE).unwrap());
+        assert!(!write_new(&place, b"2", PRIVATE).unwrap());
+        assert_eq!(fs::read(&place).unwrap(), b"1");
+        assert_eq!(fs::metadata(&place).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn writing_keeps_the_mode_and_follows_a_link_to_its_target() {
+        let top = tempfile::tempdir().unwrap();
+        let real = top.path().join("real");
+        let link = top.path().join("link");
+        write(&real, b"1", 0o640).unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        write(&link, b"2", PUBLIC).unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read(&real).unwrap(), b"2");
+        assert_eq!(fs::metadata(&real).unwrap().permissions().mode() & 0o777, 0o640);
+    }
+
+    #[test]
+    fn a_pipe_and_a_large_file_are_refused() {
+        let top = tempfile::tempdir().unwrap();
+        let big = top.path().join("big");
+        write(&big, &[0; 11], PUBLIC).unwrap();
+        assert!(read(&big, 10).is_err());
+        assert_eq!(read(&big, 11).unwrap().unwrap().len(), 11);
+        assert!(read(top.path(), 10).is_err());
+        assert_eq!(read(&top.path().join("none"), 10).unwrap(), None);
+    }
+}

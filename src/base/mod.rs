@@ -1,0 +1,13 @@
+//! What everything else stands on: errors with a next step, secret bytes, names, and the one place that writes files.
+//!
+//! Imports nothing from the rest of the crate.
+
+pub mod error;
+pub mod files;
+pub mod name;
+pub mod process;
+pub mod secret;
+
+pub use error::{Error, Result};
+pub use name::{HostName, SecretName, UserName};
+pub use secret::SecretBytes;

@@ -1,0 +1,139 @@
+//! Secret bytes as a type: prints nothing, cannot be cloned, is wiped when dropped.
+
+use subtle::ConstantTimeEq;
+use zeroize::{Zeroize, Zeroizing};
+
+/// Bytes that must not be seen: no `Display`, no `Clone`, no serde, `Debug` is redacted, wiped on drop.
+pub struct SecretBytes(Zeroizing<Vec<u8>>);
+
+impl SecretBytes {
+    /// Takes bytes over; the vector is not copied.
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// Copies bytes from memory that is wiped by its owner.
+    pub fn copy_of(bytes: &[u8]) -> Self {
+        Self::new(bytes.to_vec())
+    }
+
+    /// An empty buffer which does not move while at most `capacity` bytes are put into it.
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self::new(Vec::with_capacity(capacity))
+    }
+
+    /// The bytes, for the moment of use.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The bytes as text, where they are UTF-8.
+    pub fn expose_str(&self) -> Option<&str> {
+        std::str::from_utf8(&self.0).ok()
+    }
+
+    /// How many bytes.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Appends; where the room does not suffice the old memory is wiped after the copy.
+    pub fn extend(&mut self, bytes: &[u8]) {
+        if self.0.len() + bytes.len() > self.0.capacity() {
+            let mut grown = Vec::with_capacity((self.0.len() + bytes.len()).max(self.0.capacity() * 2));
+            grown.extend_from_slice(&self.0);
+            self.0.zeroize();
+            *self.0 = grown;
+        }
+        self.0.extend_from_slice(bytes);
+    }
+
+    /// Takes one final newline away (`\n` or `\r\n`), as `trim = true` asks.
+    pub fn strip_final_newline(&mut self) {
+        if self.0.last() == Some(&b'\n') {
+            self.0.pop();
+            if self.0.last() == Some(&b'\r') {
+                self.0.pop();
+            }
+        }
+    }
+
+    /// Reads to the end, refusing more than `limit` bytes. `expected` sizes the buffer.
+    ///
+    /// # Errors
+    /// What the reader says, or `FileTooLarge`.
+    pub fn read_from(reader: &mut dyn std::io::Read, expected: usize, limit: usize) -> std::io::Result<Self> {
+        let mut all = Self::with_capacity(expected.min(limit));
+        let mut chunk = Zeroizing::new([0_u8; 16 * 1024]);
+        loop {
+            match reader.read(chunk.as_mut_slice()) {
+                Ok(0) => return Ok(all),
+                Ok(n) if all.len() + n > limit => return Err(std::io::ErrorKind::FileTooLarge.into()),
+                Ok(n) => all.extend(&chunk[..n]),
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+    }
+}
+
+impl std::io::Write for SecretBytes {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for SecretBytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+impl PartialEq for SecretBytes {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Eq for SecretBytes {}
+
+impl From<String> for SecretBytes {
+    fn from(text: String) -> Self {
+        Self::new(text.into_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prints_nothing() {
+        assert_eq!(format!("{:?}", SecretBytes::copy_of(b"hunter2")), "[secret]");
+    }
+
+    #[test]
+    fn strips_one_final_newline_only() {
+        for (from, to) in [("a\n", "a"), ("a\r\n", "a"), ("a\n\n", "a\n"), ("a", "a"), ("\n", ""), ("a\r", "a\r")] {
+            let mut secret = SecretBytes::copy_of(from.as_bytes());
+            secret.strip_final_newline();
+            assert_eq!(secret.expose(), to.as_bytes());
+        }
+    }
+
+    #[test]
+    fn refuses_more_than_the_limit() {
+        assert!(SecretBytes::read_from(&mut &[0_u8; 11][..], 10, 10).is_err());
+        assert_eq!(SecretBytes::read_from(&mut &[7_u8; 10][..], 0, 10).unwrap().expose(), [7; 10]);
+    }
+}
