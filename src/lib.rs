@@ -1,2 +1,3 @@
 //! pkeys
 pub mod base;
+pub mod bundle;

@@ -213,7 +213,9 @@ fn sweep(directory: &Path, of: &Path) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let found = entry.file_name();
         let found = found.to_string_lossy();
-        if found.strip_prefix(&start).is_some_and(|rest| rest.len() == 16 && rest.bytes().all(|b| b.is_ascii_hexdigit()))
+        if found
+            .strip_prefix(&start)
+            .is_some_and(|rest| rest.len() == 16 && rest.bytes().all(|b| b.is_ascii_hexdigit()))
         {
             let _ = remove(&entry.path());
         }
