@@ -1,3 +1,19 @@
-//! pkeys
+//! pkeys delivers secrets and SSH keys to NixOS hosts.
+//!
+//! Data flows one way: manifest → sources → render → bundle → (git or push) → activate. `base` and `bundle` serve both
+//! programs; everything behind the feature `operator` serves `pkeys` alone.
+
 pub mod base;
 pub mod bundle;
+#[cfg(feature = "operator")]
+pub mod cli;
+#[cfg(feature = "operator")]
+pub mod manifest;
+#[cfg(feature = "operator")]
+pub mod operator;
+#[cfg(feature = "operator")]
+pub mod remote;
+#[cfg(feature = "operator")]
+pub mod render;
+#[cfg(feature = "operator")]
+pub mod source;

@@ -123,6 +123,17 @@ pub fn read_secret(path: &Path, limit: usize) -> Result<Option<SecretBytes>> {
     SecretBytes::read_from(&mut file, size, limit).map(Some).map_err(|e| Error::io("read", path, &e))
 }
 
+/// Waits until no other process holds the directory's lock, and takes it. It is released when dropped.
+///
+/// # Errors
+/// When the directory cannot be opened.
+pub fn lock_directory(path: &Path) -> Result<File> {
+    let directory = File::open(path).map_err(|e| Error::io("open", path, &e))?;
+    rustix::fs::flock(&directory, rustix::fs::FlockOperation::LockExclusive)
+        .map_err(|e| Error::io("lock", path, &e.into()))?;
+    Ok(directory)
+}
+
 fn open(path: &Path, limit: usize) -> Result<Option<(File, usize)>> {
     // Non-blocking, so that a named pipe is refused instead of waited for.
     let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();

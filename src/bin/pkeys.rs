@@ -1,1 +1,11 @@
-fn main() {}
+//! The operator's program.
+
+use std::process::ExitCode;
+
+/// Every freed buffer is wiped, those of libraries too.
+#[global_allocator]
+static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> = zeroizing_alloc::ZeroAlloc(std::alloc::System);
+
+fn main() -> ExitCode {
+    pkeys::cli::run()
+}

@@ -86,7 +86,8 @@ fn age_keys(bytes: &SecretBytes, from: &str, callbacks: impl age::Callbacks) -> 
             let public = Some(key.to_public().to_string());
             found.push(Identity { key: Box::new(key), public });
         } else if let Ok(key) = line.parse::<age::plugin::Identity>() {
-            let plugin = age::plugin::IdentityPluginV1::new(key.plugin(), &[key.clone()], callbacks.clone());
+            let plugin =
+                age::plugin::IdentityPluginV1::new(key.plugin(), std::slice::from_ref(&key), callbacks.clone());
             let plugin = plugin.map_err(|_| {
                 Error::new(format!("the age plugin age-plugin-{} is not installed", key.plugin()))
                     .hint("install it, so that it is found in PATH")

@@ -28,7 +28,7 @@ impl Recipient {
             return Ok(Box::new(key));
         }
         let key: age::plugin::Recipient = self.text.parse().map_err(|_| unusable())?;
-        let plugin = age::plugin::RecipientPluginV1::new(key.plugin(), &[key.clone()], &[], callbacks);
+        let plugin = age::plugin::RecipientPluginV1::new(key.plugin(), std::slice::from_ref(&key), &[], callbacks);
         let missing = |_| {
             Error::new(format!("the age plugin age-plugin-{} is not installed", key.plugin()))
                 .hint("install it, so that it is found in PATH")

@@ -22,6 +22,11 @@ impl Signers {
         parsed.collect::<Result<_>>().map(Self)
     }
 
+    /// Whether this key is one of them.
+    pub fn trusts(&self, key: &PublicKey) -> bool {
+        self.0.iter().any(|signer| signer.key_data() == key.key_data())
+    }
+
     /// Whether a signature over `bytes` is by one of these, and by which (its fingerprint).
     pub(super) fn verify(&self, bytes: &[u8], signature: &[u8]) -> Result<String> {
         let broken = || Error::new("manifest.json.sig is not an SSH signature");
