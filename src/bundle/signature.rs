@@ -1,7 +1,8 @@
 //! Signatures: SSHSIG, as `ssh-keygen -Y sign` and `-Y verify` make and check it.
 
 use crate::base::{Error, Result};
-use ssh_key::{Algorithm, HashAlg, LineEnding, PrivateKey, PublicKey, SshSig};
+use ssh_key::private::{KeypairData, RsaKeypair};
+use ssh_key::{Algorithm, HashAlg, LineEnding, PrivateKey, PublicKey, Signature, SshSig};
 
 /// The namespace of a signature on a bundle; a signature made for anything else does not count.
 pub const NAMESPACE: &str = "pkeys-bundle";
@@ -66,8 +67,26 @@ pub fn public_key(line: &str) -> Result<PublicKey> {
 /// # Errors
 /// When the key is locked or of a kind that cannot sign here.
 pub fn sign(manifest: &[u8], key: &PrivateKey) -> Result<String> {
-    let signed = key.sign(NAMESPACE, HashAlg::Sha512, manifest).and_then(|sig| sig.to_pem(LineEnding::LF));
+    let signed = match key.key_data() {
+        KeypairData::Rsa(rsa) => sign_rsa(manifest, rsa),
+        _ => key.sign(NAMESPACE, HashAlg::Sha512, manifest),
+    };
+    let signed = signed.and_then(|signature| signature.to_pem(LineEnding::LF));
     signed.map_err(|_| {
         Error::new("the signing key cannot sign").hint("use an Ed25519, ECDSA or RSA key in OpenSSH format")
     })
+}
+
+/// `ssh-key` 0.6.7 builds an RSA key from its first prime twice and then refuses it; so `rsa` is called directly.
+fn sign_rsa(manifest: &[u8], key: &RsaKeypair) -> ssh_key::Result<SshSig> {
+    use rsa::signature::{SignatureEncoding, Signer};
+    let number = |n: &ssh_key::Mpint| n.as_positive_bytes().map(rsa::BigUint::from_bytes_be).ok_or(ssh_key::Error::Crypto);
+    let primes = vec![number(&key.private.p)?, number(&key.private.q)?];
+    let (n, e, d) = (number(&key.public.n)?, number(&key.public.e)?, number(&key.private.d)?);
+    let private = rsa::RsaPrivateKey::from_components(n, e, d, primes).map_err(|_| ssh_key::Error::Crypto)?;
+    let signer = rsa::pkcs1v15::SigningKey::<sha2::Sha512>::new(private);
+    let signature = signer.try_sign(&SshSig::signed_data(NAMESPACE, HashAlg::Sha512, manifest)?);
+    let signature = signature.map_err(|_| ssh_key::Error::Crypto)?.to_vec();
+    let signature = Signature::new(Algorithm::Rsa { hash: Some(HashAlg::Sha512) }, signature)?;
+    SshSig::new(key.public.clone().into(), NAMESPACE, HashAlg::Sha512, signature)
 }
