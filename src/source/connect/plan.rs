@@ -16,6 +16,9 @@ use std::sync::Arc;
 
 type Items = HashMap<Place, std::result::Result<Arc<Item>, Failed>>;
 
+/// An item in hand, and where it is.
+type Holder = Result<(Place, Arc<Item>)>;
+
 /// An item that a reference means, as the lists know it.
 struct Located {
     place: Place,
@@ -101,7 +104,7 @@ fn deliver(
     places: &[Option<Result<Place>>],
     items: &Items,
 ) -> Vec<Result<Value>> {
-    let of = |place: &Option<Result<Place>>| -> Result<(Place, Arc<Item>)> {
+    let of = |place: &Option<Result<Place>>| -> Holder {
         let place = place.clone().unwrap_or_else(|| Err(Error::new("the item was not looked for")))?;
         let item = items[&place].as_ref().map_err(|failed| failed.error.clone())?;
         if is_put_away(&item.state) {
@@ -109,7 +112,7 @@ fn deliver(
         }
         Ok((place, Arc::clone(item)))
     };
-    let holders: Vec<Result<(Place, Arc<Item>)>> = places.iter().map(of).collect();
+    let holders: Vec<Holder> = places.iter().map(of).collect();
     let found: Vec<Result<Found<'_>>> = asked
         .iter()
         .zip(&holders)
@@ -123,7 +126,7 @@ fn deliver(
     let contents = parallel::each(&jobs, |(place, id, name)| store.file(place, id, name));
     let files: HashMap<_, _> = jobs.iter().map(|(place, id, _)| (*place, *id)).zip(contents).collect();
 
-    let value = |((reference, holder), found): ((&&OpReference, &Result<(Place, Arc<Item>)>), Result<Found<'_>>)| {
+    let value = |reference: &OpReference, holder: &Holder, found: Result<Found<'_>>| {
         let (place, item) = holder.as_ref().map_err(Clone::clone)?;
         let bytes = match found? {
             Found::Field(field) => value::of_field(field, reference.query)?,
@@ -134,7 +137,7 @@ fn deliver(
         };
         Ok(Value { bytes, version: version(&item.id, item.version)? })
     };
-    asked.iter().zip(&holders).zip(found).map(value).collect()
+    asked.iter().zip(&holders).zip(found).map(|((r, holder), found)| value(r, holder, found)).collect()
 }
 
 fn version(item: &str, number: Option<u64>) -> Result<Version> {

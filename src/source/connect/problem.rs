@@ -131,10 +131,9 @@ fn stranger_status(at: &Address, status: u16, said: Option<&str>) -> Failed {
 
 /// What TLS has against the server, if that is why it failed.
 fn distrust(error: &reqwest::Error) -> Option<String> {
-    causes(error).find_map(|cause| {
-        let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        let tls = cause.downcast_ref().or_else(|| inner.and_then(|i| i.downcast_ref::<rustls::Error>()));
-        tls.filter(|e| matches!(e, rustls::Error::InvalidCertificate(_))).map(ToString::to_string)
+    causes(error).filter_map(|cause| cause.downcast_ref::<rustls::Error>()).find_map(|tls| match tls {
+        rustls::Error::InvalidCertificate(_) => Some(tls.to_string()),
+        _ => None,
     })
 }
 
@@ -143,5 +142,11 @@ fn io_kind(error: &reqwest::Error) -> Option<io::ErrorKind> {
 }
 
 fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
-    std::iter::successors(error.source(), |&e| e.source())
+    // An io::Error that wraps another error leaves it out of its sources.
+    std::iter::successors(error.source(), |&cause| {
+        match cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(wrapped) => Some(wrapped),
+            None => cause.source(),
+        }
+    })
 }
