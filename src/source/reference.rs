@@ -223,4 +223,13 @@ mod tests {
         assert_eq!(serde_json::to_string(&read).unwrap(), "\"op://v/i/f\"");
         assert!(serde_json::from_str::<Reference>("\"op://v/i\"").is_err());
     }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_is_taken_comes_back_as_written(text in "(op://|age:)[a-z./? =-]{0,30}") {
+            if let Ok(reference) = Reference::parse(&text) {
+                assert_eq!(reference.to_string(), text);
+            }
+        }
+    }
 }

@@ -157,7 +157,7 @@ fn a_server_that_is_down_is_said_for_each_reference() {
     let connect = Connect::new(quick(&url)).unwrap();
     let message = Err(format!("cannot reach 1Password Connect at {url}: nothing listens there"));
     assert_eq!(read(&connect, &[ONE, "op://other/web/x"]), [message.clone(), message.clone()]);
-    assert_eq!(versions(&connect, &[ONE]), [message.clone()]);
+    assert_eq!(versions(&connect, &[ONE]), [message]);
     assert!(connect.check().unwrap_err().next_step().unwrap().contains("OP_CONNECT_HOST"));
 }
 
