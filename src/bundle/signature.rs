@@ -80,7 +80,8 @@ pub fn sign(manifest: &[u8], key: &PrivateKey) -> Result<String> {
 /// `ssh-key` 0.6.7 builds an RSA key from its first prime twice and then refuses it; so `rsa` is called directly.
 fn sign_rsa(manifest: &[u8], key: &RsaKeypair) -> ssh_key::Result<SshSig> {
     use rsa::signature::{SignatureEncoding, Signer};
-    let number = |n: &ssh_key::Mpint| n.as_positive_bytes().map(rsa::BigUint::from_bytes_be).ok_or(ssh_key::Error::Crypto);
+    let number =
+        |n: &ssh_key::Mpint| n.as_positive_bytes().map(rsa::BigUint::from_bytes_be).ok_or(ssh_key::Error::Crypto);
     let primes = vec![number(&key.private.p)?, number(&key.private.q)?];
     let (n, e, d) = (number(&key.public.n)?, number(&key.public.e)?, number(&key.private.d)?);
     let private = rsa::RsaPrivateKey::from_components(n, e, d, primes).map_err(|_| ssh_key::Error::Crypto)?;
