@@ -3,6 +3,8 @@
 //! Data flows one way: manifest → sources → render → bundle → (git or push) → activate. `base` and `bundle` serve both
 //! programs; everything behind the feature `operator` serves `pkeys` alone.
 
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr))]
+
 pub mod base;
 pub mod bundle;
 #[cfg(feature = "operator")]

@@ -1,1 +1,2 @@
+//! The host program.
 fn main() {}

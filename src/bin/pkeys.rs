@@ -1,4 +1,5 @@
 //! The operator's program.
+#![deny(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr)]
 
 use std::process::ExitCode;
 
