@@ -10,21 +10,24 @@ pub(super) fn run(context: &Context, args: &Init) -> Result<bool> {
     let name = operator_name(args)?;
     let directory = config_directory()?;
     files::make_private_directories(&directory)?;
+    let _lock = files::lock_directory(&directory)?;
+    files::sweep(&directory);
     point_to_existing(context, args, &directory)?;
     make_missing(context, args, &directory, &name)?;
 
     let keys = context.keys()?;
     let config = Config::load()?;
-    let recipients: Vec<String> =
-        match config.identities.iter().map(|path| known_recipients(path, &keys)).collect::<Result<Vec<_>>>() {
-            Ok(found) => found.into_iter().flatten().collect(),
-            Err(e) => return Err(e),
-        };
+    let recipients = config.identities.iter().map(|path| known_recipients(path, &keys)).collect::<Result<Vec<_>>>()?;
+    let recipients = recipients.concat();
     let signer = public_of_signing_key(keys.signing_key_path()?)?;
     let root = context.place();
     files::make_directories(root)?;
     let path = root.join(MANIFEST_FILE);
-    if files::write_new(&path, template(&name, &recipients, &signer).as_bytes(), files::PUBLIC)? {
+    let lock = files::lock_directory(root)?;
+    files::sweep(root);
+    let made = files::write_new(&path, template(&name, &recipients, &signer).as_bytes(), files::PUBLIC)?;
+    drop(lock);
+    if made {
         context.ui.out(&format!("made   {}", path.display()));
     } else {
         register(context, &name, &recipients, &signer)?;

@@ -45,13 +45,17 @@ impl Repository {
         Ok(Self { root: root.into(), text, manifest, _lock: None })
     }
 
-    /// Waits until no other pkeys writes here, and reads the manifest again.
+    /// Waits until no other pkeys writes here, takes away what a killed one left, and reads the manifest again.
     ///
     /// # Errors
     /// As [`Self::open`].
     pub fn lock(self) -> Result<Self> {
         let lock = files::lock_directory(&self.root)?;
-        Ok(Self { _lock: Some(lock), ..Self::open(&self.root)? })
+        let new = Self { _lock: Some(lock), ..Self::open(&self.root)? };
+        for place in [new.root.clone(), new.root.join("bundles"), new.secrets_directory()] {
+            files::sweep(&place);
+        }
+        Ok(new)
     }
 
     /// The repository's directory.
