@@ -5,6 +5,7 @@
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr))]
 
+pub mod activate;
 pub mod base;
 pub mod bundle;
 #[cfg(feature = "operator")]

@@ -1,2 +1,195 @@
-//! The host program.
-fn main() {}
+//! The host's program: verifies a bundle, opens it, and puts every secret in place. Needs no network.
+//!
+//! Prints one line for each fact to standard output and what is wrong to standard error; with `--json`, one object.
+#![deny(clippy::disallowed_methods)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the one place of this program that prints")]
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use pkeys::activate::{Options, Outcome, Phase, Spec, Status, install};
+use pkeys::base::{Error, HostName, Result, files};
+use pkeys::bundle::{BundleFiles, Manifest, Signers};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Every freed buffer is wiped, those of libraries too.
+#[global_allocator]
+static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> = zeroizing_alloc::ZeroAlloc(std::alloc::System);
+
+/// How many names one line shows.
+const SHOWN: usize = 20;
+
+const MAX_SPEC: usize = 64 * 1024 * 1024;
+
+/// Puts a host's secrets in place: verified, opened with the host's key, offline.
+///
+/// Exit status: 0 done, 1 failed and nothing changed, 2 usage, 3 authorized keys installed but no secrets,
+/// 4 degraded (some secrets set apart and named).
+#[derive(Parser)]
+#[command(name = "pkeys-activate", version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install the secrets that a spec asks for
+    Install(Install),
+    /// Check a spec, as the build of a NixOS system does
+    CheckSpec {
+        /// The spec
+        spec: PathBuf,
+    },
+    /// Check a bundle's signature, host and digest
+    Verify(Verify),
+    /// List what a bundle says that it holds; verifies nothing
+    List {
+        /// The bundle's directory
+        #[arg(long, value_name = "DIR")]
+        bundle: PathBuf,
+    },
+}
+
+#[derive(Args)]
+struct Install {
+    /// The spec
+    #[arg(long, value_name = "FILE")]
+    spec: PathBuf,
+    /// Put every path under this directory, and mount nothing
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// Say what would be done
+    #[arg(long)]
+    dry_run: bool,
+    /// Which secrets
+    #[arg(long, default_value = "services")]
+    phase: When,
+    /// Where NixOS's lists of units to restart and reload are
+    #[arg(long, value_name = "DIR")]
+    queue_units: Option<PathBuf>,
+    /// Print the outcome as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum When {
+    /// Those needed to make users
+    Users,
+    /// All others, templates and authorized keys
+    Services,
+}
+
+#[derive(Args)]
+struct Verify {
+    /// The bundle's directory
+    #[arg(long, value_name = "DIR")]
+    bundle: PathBuf,
+    /// The host that it must be for
+    #[arg(long)]
+    host: HostName,
+    /// A trusted SSH public key; can be given several times
+    #[arg(long, required = true, value_name = "KEY")]
+    signer: Vec<String>,
+}
+
+fn main() -> ExitCode {
+    pkeys::base::process::harden();
+    let result = match Arguments::parse().command {
+        Command::Install(arguments) => run_install(&arguments),
+        Command::CheckSpec { spec } => read_spec(&spec).map(|_| 0),
+        Command::Verify(arguments) => verify(&arguments),
+        Command::List { bundle } => list(&bundle),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(e) => {
+            eprintln!("error: {e}");
+            if let Some(hint) = e.next_step() {
+                eprintln!("hint: {hint}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn read_spec(path: &Path) -> Result<Spec> {
+    let bytes =
+        files::read(path, MAX_SPEC)?.ok_or_else(|| Error::new(format!("there is no spec at {}", path.display())))?;
+    Spec::parse(&bytes).map_err(|e| e.context(path.display()))
+}
+
+fn run_install(arguments: &Install) -> Result<u8> {
+    let spec = read_spec(&arguments.spec)?;
+    let options = Options {
+        root: arguments.root.clone(),
+        dry_run: arguments.dry_run,
+        phase: match arguments.phase {
+            When::Users => Phase::Users,
+            When::Services => Phase::Services,
+        },
+        queue_units: arguments.queue_units.clone(),
+    };
+    let outcome = install(&spec, &options);
+    if arguments.json {
+        println!("{}", serde_json::to_string(&outcome).map_err(|_| Error::new("the outcome cannot be printed"))?);
+    } else {
+        print(&outcome, arguments.dry_run);
+    }
+    Ok(outcome.status.code())
+}
+
+fn print(outcome: &Outcome, dry_run: bool) {
+    outcome.rejected.iter().for_each(|line| eprintln!("rejected: {line}"));
+    outcome.problems.iter().for_each(|line| eprintln!("problem: {line}"));
+    outcome.notes.iter().for_each(|line| eprintln!("note: {line}"));
+    let would = if dry_run { "would " } else { "" };
+    for (word, names) in [("add", &outcome.added), ("change", &outcome.changed), ("remove", &outcome.removed)] {
+        if !names.is_empty() {
+            let more = names.len().saturating_sub(SHOWN);
+            let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+            println!("{would}{word}: {}{more}", names[..names.len().min(SHOWN)].join(" "));
+        }
+    }
+    for (word, units) in [("restart", &outcome.restart_units), ("reload", &outcome.reload_units)] {
+        if !units.is_empty() {
+            println!("{would}{word}: {}", units.join(" "));
+        }
+    }
+    let counts = format!(
+        "{} secrets, {} templates, authorized keys of {} users",
+        outcome.secrets, outcome.templates, outcome.users
+    );
+    let from = match (&outcome.bundle, outcome.generation) {
+        (Some(bundle), Some(generation)) => format!("generation {generation} of {bundle}: {counts}"),
+        _ => counts,
+    };
+    match outcome.status {
+        Status::Done if dry_run => println!("would install {from}"),
+        Status::Done => println!("installed {from}"),
+        Status::Degraded => println!("installed with {} set apart: {from}", outcome.problems.len()),
+        Status::KeysOnly => {
+            println!("only authorized keys are installed, of {} users; secrets are those of before", outcome.users)
+        }
+        Status::Failed => println!("failed: nothing was changed"),
+    }
+}
+
+fn verify(arguments: &Verify) -> Result<u8> {
+    let files = BundleFiles::read(&arguments.bundle)?
+        .ok_or_else(|| Error::new(format!("there is no bundle at {}", arguments.bundle.display())))?;
+    let good = files.verify(&arguments.host, &Signers::parse(&arguments.signer)?)?;
+    println!("valid: generation {} of {}, signed by {}", good.manifest.generation, good.manifest.host, good.signer);
+    Ok(0)
+}
+
+fn list(bundle: &Path) -> Result<u8> {
+    let files =
+        BundleFiles::read(bundle)?.ok_or_else(|| Error::new(format!("there is no bundle at {}", bundle.display())))?;
+    let manifest = Manifest::parse(&files.manifest)?;
+    println!("{} generation {} of {} (not verified)", manifest.host, manifest.generation, manifest.created);
+    for secret in &manifest.secrets {
+        println!("{}\t{}\t{}", secret.name, secret.reference, secret.version);
+    }
+    Ok(0)
+}

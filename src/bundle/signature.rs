@@ -31,7 +31,13 @@ impl Signers {
     /// Whether a signature over `bytes` is by one of these, and by which (its fingerprint).
     pub(super) fn verify(&self, bytes: &[u8], signature: &[u8]) -> Result<String> {
         let broken = || Error::new("manifest.json.sig is not an SSH signature");
-        let signature = SshSig::from_pem(signature).map_err(|_| broken())?;
+        let armored = signature;
+        let signature = SshSig::from_pem(armored).map_err(|_| broken())?;
+        // One signature, one file: other bytes that decode to the same are refused, as `ssh-keygen` never writes them.
+        let canonical = signature.to_pem(LineEnding::LF).map_err(|_| broken())?;
+        if armored.strip_suffix(b"\n").unwrap_or(armored) != canonical.trim_end_matches('\n').as_bytes() {
+            return Err(broken());
+        }
         if signature.namespace() != NAMESPACE {
             return Err(Error::new(format!("the signature was made for something else than {NAMESPACE}")));
         }

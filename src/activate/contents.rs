@@ -1,0 +1,117 @@
+//! Deciding what the new generation holds: every file with its bytes, owner, mode and links. Changes nothing.
+
+use crate::activate::{FileSettings, Phase, Spec, owners, template};
+use crate::base::{SecretBytes, SecretName};
+use crate::bundle::{Manifest, OpenBundle};
+use std::path::PathBuf;
+
+/// One file of a generation.
+pub(super) struct File<'a> {
+    /// `secrets`, `templates` or `authorized_keys`.
+    pub folder: &'static str,
+    /// Its name in that folder.
+    pub name: String,
+    /// Its bytes.
+    pub bytes: Bytes<'a>,
+    /// Owner and group.
+    pub owner: (u32, u32),
+    /// Permission bits.
+    pub mode: u32,
+    /// Where links to it are wanted.
+    pub links: Vec<PathBuf>,
+    /// Units to restart and to reload when it changes.
+    pub units: (Vec<String>, Vec<String>),
+}
+
+/// A file's bytes: of the opened bundle, made here, or public.
+pub(super) enum Bytes<'a> {
+    Secret(&'a [u8]),
+    Made(SecretBytes),
+    Public(Vec<u8>),
+}
+
+impl Bytes<'_> {
+    pub(super) fn expose(&self) -> &[u8] {
+        match self {
+            Self::Secret(bytes) => bytes,
+            Self::Made(bytes) => bytes.expose(),
+            Self::Public(bytes) => bytes,
+        }
+    }
+}
+
+impl File<'_> {
+    /// `secrets/NAME`
+    pub(super) fn place(&self) -> String {
+        format!("{}/{}", self.folder, self.name)
+    }
+}
+
+/// The files of a generation, and what had to be set apart.
+#[derive(Default)]
+pub(super) struct Contents<'a> {
+    pub files: Vec<File<'a>>,
+    pub problems: Vec<String>,
+}
+
+impl<'a> Contents<'a> {
+    /// The secrets and templates of a phase.
+    pub(super) fn add_secrets(&mut self, spec: &Spec, phase: Phase, bundle: &'a OpenBundle) {
+        let plain = FileSettings::default();
+        for name in bundle.names() {
+            let settings = spec.secrets.get(name);
+            if settings.map(|secret| secret.phase).unwrap_or_default() != phase {
+                continue;
+            }
+            let bytes = Bytes::Secret(bundle.get(name).unwrap_or_default());
+            self.add("secrets", name, bytes, settings.map_or(&plain, |secret| &secret.file));
+        }
+        for (name, _) in spec.secrets.iter().filter(|(name, s)| s.phase == phase && bundle.get(name).is_none()) {
+            self.problems.push(format!(
+                "secret {name}: no bundle has it (render the host's bundle again, or remove it from the configuration)"
+            ));
+        }
+        if phase == Phase::Users {
+            return;
+        }
+        for (name, template) in &spec.templates {
+            match template::fill(&template.content, |secret| bundle.get(secret)) {
+                Ok(bytes) => self.add("templates", name, Bytes::Made(bytes), &template.file),
+                Err(e) => self.problems.push(format!("template {name}: {e}")),
+            }
+        }
+    }
+
+    /// The public keys that users may log in with.
+    pub(super) fn add_authorized_keys(&mut self, manifest: &Manifest) {
+        for (user, lines) in &manifest.authorized_keys {
+            let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+            self.files.push(File {
+                folder: "authorized_keys",
+                name: user.to_string(),
+                bytes: Bytes::Public(text.into_bytes()),
+                owner: (0, 0),
+                mode: 0o444,
+                links: Vec::new(),
+                units: Default::default(),
+            });
+        }
+    }
+
+    fn add(&mut self, folder: &'static str, name: &SecretName, bytes: Bytes<'a>, settings: &FileSettings) {
+        let settled = owners::resolve(settings).and_then(|owner| Ok((owner, settings.mode()?)));
+        let (owner, mode, links) = match settled {
+            Ok((owner, mode)) => (owner, mode, settings.links().cloned().collect()),
+            Err(e) => {
+                let hint = e.next_step().map(|hint| format!(" ({hint})")).unwrap_or_default();
+                self.problems.push(format!(
+                    "{} {name}: {e}; it is root:root 0400 and has no links{hint}",
+                    folder.trim_end_matches('s')
+                ));
+                ((0, 0), 0o400, Vec::new())
+            }
+        };
+        let units = (settings.restart_units.clone(), settings.reload_units.clone());
+        self.files.push(File { folder, name: name.to_string(), bytes, owner, mode, links, units });
+    }
+}

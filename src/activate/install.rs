@@ -1,0 +1,112 @@
+//! One activation: choose, decide, fill, switch, link, prune. Whole, or isolated and named; never half.
+
+use crate::activate::contents::Contents;
+use crate::activate::generation::{self, Store};
+use crate::activate::outcome::{Outcome, Status};
+use crate::activate::tree::{Root, failed};
+use crate::activate::{Choice, Phase, Spec, changes, choose, links};
+use crate::base::{Error, Result};
+use rustix::fs::{FlockOperation, Mode, OFlags};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+/// How to activate.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Put every path under this directory and mount nothing: for images and tests.
+    pub root: Option<PathBuf>,
+    /// Say what would be done.
+    pub dry_run: bool,
+    /// Which secrets.
+    pub phase: Phase,
+    /// The directory of NixOS's lists of units to restart and reload: `/run/nixos`.
+    pub queue_units: Option<PathBuf>,
+}
+
+/// Activates a spec. A failure is an outcome too: it says what was rejected and why.
+pub fn install(spec: &Spec, options: &Options) -> Outcome {
+    let mut outcome = Outcome::new(Status::Failed);
+    if let Err(e) = run(spec, options, &mut outcome) {
+        outcome.status = Status::Failed;
+        let hint = e.next_step().map(|hint| format!(" ({hint})")).unwrap_or_default();
+        outcome.problems.push(format!("{e}{hint}"));
+    }
+    outcome
+}
+
+fn run(spec: &Spec, options: &Options, outcome: &mut Outcome) -> Result<()> {
+    let root = Root::open(options.root.as_deref())?;
+    let phase = options.phase;
+    let _lock = if options.dry_run { None } else { Some(lock(&root)?) };
+    let Choice { best, authentic, rejected } = choose(spec, &root);
+    outcome.rejected = rejected;
+    let Some(authentic) = authentic else {
+        return Err(Error::new("no bundle counts; nothing was changed"));
+    };
+    let keys_only = best.is_none();
+    if keys_only && phase == Phase::Users {
+        return Err(Error::new("no bundle can be opened; nothing was changed"));
+    }
+
+    let mut contents = Contents::default();
+    if let Some((directory, manifest, secrets)) = &best {
+        contents.add_secrets(spec, phase, secrets);
+        outcome.bundle = Some(directory.display().to_string());
+        outcome.generation = Some(manifest.generation);
+    }
+    if phase == Phase::Services {
+        contents.add_authorized_keys(&authentic);
+    }
+    let Contents { files, problems } = contents;
+    outcome.problems = problems;
+    let number_in = |folder: &str| files.iter().filter(|file| file.folder == folder).count();
+    outcome.secrets = number_in("secrets");
+    outcome.templates = number_in("templates");
+    outcome.users = number_in("authorized_keys");
+
+    let privileged = rustix::process::geteuid().is_root();
+    let old = generation::current(&root, phase)?;
+    let old = old.as_ref().map(|(_, fd)| fd);
+    let changes = changes::compare(old, &files, keys_only, privileged);
+    (outcome.restart_units, outcome.reload_units) = changes::units(&files, &changes, old.is_some());
+    if !privileged {
+        outcome.notes.push("owners are not set: only root can".into());
+    }
+    if !options.dry_run {
+        let store = Store::open(&root, phase, options.root.is_none())?;
+        let new = store.fill(&files, old.filter(|_| keys_only))?;
+        outcome.notes.extend(store.switch(new)?);
+        // The secrets are in place now: what fails from here on is named, and does not undo that.
+        match links::settle(&root, spec, phase, &files, keys_only) {
+            Ok(problems) => outcome.problems.extend(problems),
+            Err(e) => outcome.problems.push(format!("links: {e}")),
+        }
+        if let Err(e) = store.prune(new, spec.keep_generations) {
+            outcome.problems.push(format!("old generations: {e}"));
+        }
+    }
+    if let Some(directory) = &options.queue_units
+        && !(outcome.restart_units.is_empty() && outcome.reload_units.is_empty())
+    {
+        let directory =
+            root.directory(directory, true)?.ok_or_else(|| Error::new("the unit lists' directory vanished"))?;
+        changes::queue(&directory, options.dry_run, &outcome.restart_units, &outcome.reload_units)?;
+    }
+    (outcome.added, outcome.changed, outcome.removed) = (changes.added, changes.changed, changes.removed);
+    outcome.status = match (keys_only, outcome.problems.is_empty()) {
+        (true, _) => Status::KeysOnly,
+        (false, true) => Status::Done,
+        (false, false) => Status::Degraded,
+    };
+    Ok(())
+}
+
+/// Waits until no other activation runs.
+fn lock(root: &Root) -> Result<OwnedFd> {
+    let path = Path::new("/run/pkeys.lock");
+    let (run, name) = root.parent(path, true)?.ok_or_else(|| Error::new("/run vanished"))?;
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let fd = rustix::fs::openat(run, name, flags, Mode::from_raw_mode(0o600)).map_err(|e| failed("open", path, e))?;
+    rustix::fs::flock(&fd, FlockOperation::LockExclusive).map_err(|e| failed("lock", path, e))?;
+    Ok(fd)
+}

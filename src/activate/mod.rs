@@ -1,0 +1,22 @@
+//! The host's side: picks the bundle that counts, opens it, and puts every file in place.
+//!
+//! The only room that touches a host's file system. May import `base` and `bundle`. Decides first ([`choose`],
+//! `contents`: what each file will be), then acts (`generation`, `links`). All paths are reached through opened
+//! directories (`tree`). Prints nothing: what happened is data ([`Outcome`]).
+
+mod candidates;
+mod changes;
+mod contents;
+mod generation;
+mod install;
+mod links;
+mod outcome;
+mod owners;
+mod spec;
+mod template;
+mod tree;
+
+pub use candidates::{Choice, choose};
+pub use install::{Options, install};
+pub use outcome::{Outcome, Status};
+pub use spec::{FileSettings, Phase, Secret, Spec, Template};

@@ -1,0 +1,248 @@
+//! The spec: what the NixOS module wants of a host. JSON, without secrets. `docs/spec.md` describes it.
+
+use crate::activate::template;
+use crate::base::{Error, HostName, Result, SecretName};
+use crate::bundle::Signers;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Component, Path, PathBuf};
+
+/// The whole spec.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Spec {
+    /// Always 1.
+    pub version: u32,
+    /// The host's name; a bundle for another host is refused.
+    #[cfg_attr(test, schemars(with = "String"))]
+    pub host: HostName,
+    /// Directories that may hold a bundle. The highest generation that verifies and decrypts wins.
+    pub bundles: Vec<PathBuf>,
+    /// Private keys that open it, tried in order: SSH host keys, age identity files.
+    pub identities: Vec<PathBuf>,
+    /// SSH public keys whose signature on a bundle counts.
+    pub trusted_signers: Vec<String>,
+    /// How secrets are placed, by their name in the bundle. A secret that is not named here is root:root 0400.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(with = "BTreeMap<String, Secret>"))]
+    pub secrets: BTreeMap<SecretName, Secret>,
+    /// Files that are made from secrets on the host, by their name.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(with = "BTreeMap<String, Template>"))]
+    pub templates: BTreeMap<SecretName, Template>,
+    /// Where pkeys remembers which links it made outside `/run`; holds no secret.
+    #[serde(default = "state_directory")]
+    pub state_directory: PathBuf,
+    /// How many generations stay in memory, the current one included.
+    #[serde(default = "one")]
+    pub keep_generations: u32,
+}
+
+/// How one secret is placed.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Secret {
+    /// When it is needed.
+    #[serde(default)]
+    pub phase: Phase,
+    /// Owner, mode, links and units.
+    #[serde(flatten)]
+    pub file: FileSettings,
+}
+
+/// One file made from secrets.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Template {
+    /// Its text; `@pkeys:NAME@` stands for the secret NAME.
+    pub content: String,
+    /// Owner, mode, links and units.
+    #[serde(flatten)]
+    pub file: FileSettings,
+}
+
+/// Owner, mode, links and units of a file.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", default)]
+pub struct FileSettings {
+    /// Where it shall be found; a link is made there. Default: only under `/run/pkeys`.
+    pub path: Option<PathBuf>,
+    /// The owner's login name. Default: root. Not together with `uid`.
+    pub owner: Option<String>,
+    /// The owner's number.
+    pub uid: Option<u32>,
+    /// The group's name. Default: root. Not together with `gid`.
+    pub group: Option<String>,
+    /// The group's number.
+    pub gid: Option<u32>,
+    /// The mode in octal, such as "0440". Others get nothing.
+    pub mode: String,
+    /// More places where a link is made.
+    pub symlinks: Vec<PathBuf>,
+    /// systemd units to restart when it changes.
+    pub restart_units: Vec<String>,
+    /// systemd units to reload when it changes.
+    pub reload_units: Vec<String>,
+    #[cfg_attr(test, schemars(skip))]
+    #[serde(flatten)]
+    unknown: BTreeMap<String, serde::de::IgnoredAny>,
+}
+
+impl Default for FileSettings {
+    fn default() -> Self {
+        Self {
+            path: None,
+            owner: None,
+            uid: None,
+            group: None,
+            gid: None,
+            mode: "0400".into(),
+            symlinks: Vec::new(),
+            restart_units: Vec::new(),
+            reload_units: Vec::new(),
+            unknown: BTreeMap::new(),
+        }
+    }
+}
+
+/// When a secret is needed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase")]
+pub enum Phase {
+    /// Before users are made; it is under `/run/pkeys-for-users`.
+    Users,
+    /// Before services start; it is under `/run/pkeys`.
+    #[default]
+    Services,
+}
+
+impl Phase {
+    /// The link to the current generation.
+    pub fn base(self) -> &'static str {
+        match self {
+            Self::Users => "/run/pkeys-for-users",
+            Self::Services => "/run/pkeys",
+        }
+    }
+}
+
+fn state_directory() -> PathBuf {
+    "/var/lib/pkeys".into()
+}
+
+fn one() -> u32 {
+    1
+}
+
+impl Spec {
+    /// Reads and checks a spec.
+    ///
+    /// # Errors
+    /// Says what cannot be, and where.
+    pub fn parse(bytes: &[u8]) -> Result<Self> {
+        let spec: Self = serde_json::from_slice(bytes).map_err(|e| {
+            let hint = match e.to_string().split_once('`').and_then(|(_, rest)| rest.split_once('`')) {
+                Some((field, _)) => format!("look at `{field}`; docs/spec.md lists every field"),
+                None => "docs/spec.md lists every field".into(),
+            };
+            Error::new(format!("the spec cannot be read (line {}, column {})", e.line(), e.column())).hint(hint)
+        })?;
+        spec.check()?;
+        Ok(spec)
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.version != 1 {
+            return Err(
+                Error::new("the spec's version is not 1").hint("module and program must be of the same release")
+            );
+        }
+        if self.bundles.is_empty() {
+            return Err(Error::new("the spec names no bundle"));
+        }
+        if self.trusted_signers.is_empty() {
+            return Err(Error::new("the spec names no trusted signer").hint("set pkeys.trustedSigners"));
+        }
+        Signers::parse(&self.trusted_signers)?;
+        self.bundles.iter().chain(&self.identities).chain([&self.state_directory]).try_for_each(|p| absolute(p))?;
+        if self.identities.iter().chain([&self.state_directory]).any(|path| path.starts_with("/nix/store")) {
+            return Err(Error::new("an identity or the state directory is in the Nix store")
+                .hint("the store is readable by everybody: name the path as a string, not as a Nix path"));
+        }
+        if self.keep_generations == 0 {
+            return Err(Error::new("keepGenerations is 0").hint("the current generation counts: use 1"));
+        }
+        let mut claimed = BTreeSet::new();
+        for (what, name, file) in self.files() {
+            file.check(&mut claimed).map_err(|e| e.context(format!("{what} {name}")))?;
+        }
+        for (name, template) in &self.templates {
+            template::names(&template.content).map_err(|e| e.context(format!("template {name}")))?;
+        }
+        Ok(())
+    }
+
+    fn files(&self) -> impl Iterator<Item = (&'static str, &SecretName, &FileSettings)> {
+        let secrets = self.secrets.iter().map(|(name, secret)| ("secret", name, &secret.file));
+        secrets.chain(self.templates.iter().map(|(name, template)| ("template", name, &template.file)))
+    }
+}
+
+impl FileSettings {
+    /// The places where links to it are wanted.
+    pub fn links(&self) -> impl Iterator<Item = &PathBuf> {
+        self.path.iter().chain(&self.symlinks)
+    }
+
+    /// The mode as a number.
+    ///
+    /// # Errors
+    /// When it is not octal, or gives something to others.
+    pub fn mode(&self) -> Result<u32> {
+        let mode = u32::from_str_radix(&self.mode, 8).ok().filter(|mode| self.mode.len() >= 3 && *mode & !0o770 == 0);
+        mode.ok_or_else(|| {
+            Error::new("the mode cannot be").hint("three or four octal digits, nothing for others: \"0440\"")
+        })
+    }
+
+    fn check<'a>(&'a self, claimed: &mut BTreeSet<&'a Path>) -> Result<()> {
+        self.mode()?;
+        if let Some(key) = self.unknown.keys().next() {
+            return Err(Error::new(format!("unknown field `{key}`")).hint("docs/spec.md lists every field"));
+        }
+        if (self.owner.is_some() && self.uid.is_some()) || (self.group.is_some() && self.gid.is_some()) {
+            return Err(Error::new("it has both a name and a number as owner or group").hint("give one of them"));
+        }
+        for path in self.links() {
+            absolute(path)?;
+            if path.file_name().is_none()
+                || ["/run/pkeys.d", "/run/pkeys-for-users.d"].iter().any(|own| path.starts_with(own))
+            {
+                return Err(Error::new("its path cannot be used").hint("leave `path` away to find it under /run/pkeys"));
+            }
+            if !claimed.insert(path) {
+                return Err(Error::new(format!("{} is claimed twice", path.display())));
+            }
+        }
+        let unit = |unit: &&String| unit.contains('.') && unit.bytes().all(|b| b.is_ascii_graphic() && b != b'/');
+        match self.restart_units.iter().chain(&self.reload_units).find(|name| !unit(name)) {
+            Some(_) => Err(Error::new("a unit's name cannot be").hint("name it with its type, such as nginx.service")),
+            None => Ok(()),
+        }
+    }
+}
+
+fn absolute(path: &Path) -> Result<()> {
+    let mut parts = path.components();
+    let plain = parts.next() == Some(Component::RootDir) && parts.all(|part| matches!(part, Component::Normal(_)));
+    if plain { Ok(()) } else { Err(Error::new("a path is not absolute, or has `..` in it")) }
+}
+
+#[cfg(test)]
+#[path = "spec_tests.rs"]
+mod tests;
