@@ -1,2 +1,21 @@
-//! pkeys
+//! pkeys delivers secrets and SSH keys to NixOS hosts.
+//!
+//! Data flows one way: manifest → sources → render → bundle → (git or push) → activate. `base` and `bundle` serve both
+//! programs; everything behind the feature `operator` serves `pkeys` alone.
+
+#![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr))]
+
 pub mod base;
+pub mod bundle;
+#[cfg(feature = "operator")]
+pub mod cli;
+#[cfg(feature = "operator")]
+pub mod manifest;
+#[cfg(feature = "operator")]
+pub mod operator;
+#[cfg(feature = "operator")]
+pub mod remote;
+#[cfg(feature = "operator")]
+pub mod render;
+#[cfg(feature = "operator")]
+pub mod source;

@@ -74,12 +74,10 @@ impl std::error::Error for Error {}
 
 /// The nearest of `known` to what was written, for "did you mean".
 pub fn did_you_mean<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    known
-        .into_iter()
-        .map(|name| (strsim::jaro_winkler(written, name), name))
-        .filter(|(likeness, _)| *likeness > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, name)| name)
+    // One typing error in three letters, and always one.
+    let near = (written.chars().count() / 3).max(1);
+    let distance = |name: &'a str| (strsim::damerau_levenshtein(written, name), name);
+    known.into_iter().map(distance).filter(|(far, _)| *far <= near).min_by_key(|(far, _)| *far).map(|(_, name)| name)
 }
 
 #[cfg(test)]
@@ -98,5 +96,6 @@ mod tests {
         let known = ["recipients", "address", "tags"];
         assert_eq!(did_you_mean("recipient", known), Some("recipients"));
         assert_eq!(did_you_mean("zzz", known), None);
+        assert_eq!(did_you_mean("wbe", ["db", "web"]), Some("web"));
     }
 }

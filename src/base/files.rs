@@ -1,7 +1,7 @@
 //! The one place that writes files: whole or not at all.
 //!
 //! Everything is written to a temporary name beside its place, synced, and renamed. A run that is killed leaves what
-//! was there, and perhaps a `.pkeys-tmp-…` that the next write to the same directory takes away.
+//! was there, and perhaps a `.pkeys-tmp-…`, which the next run takes away with [`sweep`].
 #![expect(clippy::disallowed_methods, reason = "this is the place that the lint keeps file writing in")]
 
 use crate::base::{Error, Result, SecretBytes};
@@ -61,7 +61,6 @@ pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<bool> {
 pub fn replace_directory(path: &Path, files: &[(&str, &[u8])]) -> Result<()> {
     let above = parent(path);
     make_directories(above)?;
-    sweep(above, path);
     let new = temporary_name(path);
     let result = fill_directory(&new, files).and_then(|()| exchange(&new, path));
     let swept = fs::remove_dir_all(&new);
@@ -123,6 +122,26 @@ pub fn read_secret(path: &Path, limit: usize) -> Result<Option<SecretBytes>> {
     SecretBytes::read_from(&mut file, size, limit).map(Some).map_err(|e| Error::io("read", path, &e))
 }
 
+/// Waits until no other process holds the directory's lock, and takes it. It is released when dropped.
+///
+/// # Errors
+/// When the directory cannot be opened.
+pub fn lock_directory(path: &Path) -> Result<File> {
+    let directory = File::open(path).map_err(|e| Error::io("open", path, &e))?;
+    rustix::fs::flock(&directory, rustix::fs::FlockOperation::LockExclusive)
+        .map_err(|e| Error::io("lock", path, &e.into()))?;
+    Ok(directory)
+}
+
+/// Takes away what killed runs left in a directory. Only for whoever holds the lock under which it is written.
+pub fn sweep(directory: &Path) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
+            let _ = remove(&entry.path());
+        }
+    }
+}
+
 fn open(path: &Path, limit: usize) -> Result<Option<(File, usize)>> {
     // Non-blocking, so that a named pipe is refused instead of waited for.
     let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
@@ -157,7 +176,6 @@ fn temporary_name(path: &Path) -> PathBuf {
 }
 
 fn temporary_file(path: &Path, bytes: &[u8], mode: u32) -> Result<PathBuf> {
-    sweep(parent(path), path);
     let temporary = temporary_name(path);
     let written = write_synced(&temporary, bytes, mode);
     if written.is_err() {
@@ -206,20 +224,6 @@ fn sync_directory(path: &Path) -> Result<()> {
     File::open(path).and_then(|d| d.sync_all()).map_err(|e| Error::io("write", path, &e))
 }
 
-/// Takes away what a killed run left of the same file. Two runs at once are kept apart by the repository's lock.
-fn sweep(directory: &Path, of: &Path) {
-    let Some(name) = of.file_name() else { return };
-    let start = format!("{TEMPORARY}{}-", name.to_string_lossy());
-    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-        let found = entry.file_name();
-        let found = found.to_string_lossy();
-        if found.strip_prefix(&start).is_some_and(|rest| rest.len() == 16 && rest.bytes().all(|b| b.is_ascii_hexdigit()))
-        {
-            let _ = remove(&entry.path());
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -231,6 +235,7 @@ mod tests {
         replace_directory(&place, &[("a", b"1"), ("b", b"2")]).unwrap();
         fs::create_dir(top.path().join(format!("{TEMPORARY}bundle-0123456789abcdef"))).unwrap();
         replace_directory(&place, &[("a", b"3")]).unwrap();
+        sweep(top.path());
         assert_eq!(fs::read(place.join("a")).unwrap(), b"3");
         assert!(!place.join("b").exists());
         assert_eq!(fs::read_dir(top.path()).unwrap().count(), 1);

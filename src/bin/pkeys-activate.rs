@@ -1,1 +1,2 @@
-fn main(){}
+//! The host program.
+fn main() {}

@@ -1,0 +1,54 @@
+//! Encrypting to recipients and decrypting with identities: the `age` crate, whole files in memory.
+
+use crate::base::{Error, Result, SecretBytes};
+use crate::bundle::{Identity, Recipient};
+use age::{DecryptError, Decryptor, EncryptError, Encryptor, armor::ArmoredReader};
+use std::io::Write;
+
+/// Encrypts to all recipients, as a binary age file. `callbacks` speak for age plugins.
+///
+/// # Errors
+/// When there is no recipient, or a plugin is missing or fails.
+pub fn encrypt(plaintext: &SecretBytes, recipients: &[Recipient], callbacks: impl age::Callbacks) -> Result<Vec<u8>> {
+    let recipients: Vec<_> = recipients.iter().map(|r| r.to_age(callbacks.clone())).collect::<Result<_>>()?;
+    let wrap = |e: &EncryptError| match e {
+        EncryptError::MissingRecipients => Error::new("there is no recipient to encrypt to"),
+        EncryptError::IncompatibleRecipients { .. } => Error::new("the recipients cannot be combined in one file")
+            .hint("post-quantum recipients stand only beside post-quantum recipients"),
+        EncryptError::Plugin(_) => Error::new("the age plugin failed to encrypt"),
+        _ => Error::new("encryption failed"),
+    };
+    let encryptor = Encryptor::with_recipients(recipients.iter().map(|r| &**r as &dyn age::Recipient));
+    let encryptor = encryptor.map_err(|e| wrap(&e))?;
+    let mut file = Vec::with_capacity(plaintext.len() + plaintext.len() / 1024 + 4096);
+    encryptor
+        .wrap_output(&mut file)
+        .and_then(|mut writer| writer.write_all(plaintext.expose()).and_then(|()| writer.finish()))
+        .map_err(|e| Error::new(format!("encryption failed: {}", e.kind())))?;
+    Ok(file)
+}
+
+/// Decrypts an age file, binary or armored, with the first identity that fits. Nothing is released unless all of it
+/// is authentic.
+///
+/// # Errors
+/// When no identity fits, or the file is damaged or larger than `limit`.
+pub fn decrypt(file: &[u8], identities: &[Identity], limit: usize) -> Result<SecretBytes> {
+    let explain = |e: DecryptError| match e {
+        DecryptError::NoMatchingKeys => Error::new("no identity here can decrypt it"),
+        DecryptError::Plugin(_) => Error::new("the age plugin failed to decrypt"),
+        DecryptError::PluginResolve(_) => {
+            Error::new("the age plugin is not installed").hint("install it, or on a host name it in `pkeys.plugins`")
+        }
+        DecryptError::InvalidHeader | DecryptError::UnknownFormat => Error::new("it is not an age file"),
+        DecryptError::InvalidMac => Error::new("its header is damaged or was changed"),
+        _ => Error::new("decryption failed"),
+    };
+    let decryptor = Decryptor::new_buffered(ArmoredReader::new(file)).map_err(explain)?;
+    if decryptor.is_scrypt() {
+        return Err(Error::new("it is encrypted with a passphrase, not to recipients"));
+    }
+    let mut reader = decryptor.decrypt(identities.iter().map(Identity::as_age)).map_err(explain)?;
+    SecretBytes::read_from(&mut reader, file.len(), limit)
+        .map_err(|_| Error::new("its content is damaged, cut off or was changed"))
+}

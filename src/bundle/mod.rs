@@ -1,0 +1,21 @@
+//! The bundle: its format, sealing, opening and signing. The one room that both programs share; it knows neither.
+//!
+//! May import `base` only.
+
+mod age_file;
+mod archive;
+mod directory;
+pub mod identity;
+mod manifest;
+mod open;
+mod recipient;
+mod signature;
+
+pub use age_file::{decrypt, encrypt};
+pub use archive::{MAX_PAYLOAD, pack};
+pub use directory::{Authentic, BundleFiles, MANIFEST, PAYLOAD, SIGNATURE};
+pub use identity::Identity;
+pub use manifest::{FORMAT, Manifest, Payload, SecretEntry, sha256_hex};
+pub use open::{OpenBundle, open};
+pub use recipient::Recipient;
+pub use signature::{NAMESPACE, Signers, public_key, sign};

@@ -1,0 +1,60 @@
+//! Opening a verified bundle: one decryption for all its secrets.
+
+use crate::base::{Error, Result, SecretBytes, SecretName};
+use crate::bundle::{BundleFiles, Identity, MAX_PAYLOAD, Manifest, age_file, archive};
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+/// A bundle's secrets, all in one buffer that is wiped when dropped.
+#[derive(Debug)]
+pub struct OpenBundle {
+    tar: SecretBytes,
+    places: BTreeMap<SecretName, Range<usize>>,
+}
+
+/// Decrypts a bundle whose manifest was verified, with the first identity that fits.
+///
+/// # Errors
+/// When no identity fits (says which recipients would), or what is inside is not what the manifest lists.
+pub fn open(files: &BundleFiles, manifest: &Manifest, identities: &[Identity]) -> Result<OpenBundle> {
+    let fits = |id: &str| manifest.recipients.iter().any(|recipient| recipient == id);
+    let known = identities.iter().filter_map(Identity::public);
+    let nobody = identities.iter().all(|identity| identity.public().is_some_and(|id| !fits(id)));
+    let tar = age_file::decrypt(&files.payload, identities, MAX_PAYLOAD).map_err(|e| match nobody {
+        true => Error::new(format!("{e}: sealed to {}, here is {}", list(&manifest.recipients), list(known)))
+            .hint("the host's key is not the one in pkeys.toml: correct its recipients there and render again"),
+        false => e,
+    })?;
+    let places = archive::index(&tar)?;
+    if !manifest.names().collect::<std::collections::BTreeSet<_>>().into_iter().eq(places.keys()) {
+        return Err(Error::new("the secrets inside are not those that manifest.json lists"));
+    }
+    Ok(OpenBundle { tar, places })
+}
+
+fn list(names: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+    let names: Vec<_> = names.into_iter().map(|n| n.as_ref().to_owned()).collect();
+    if names.is_empty() { "none".into() } else { names.join(", ") }
+}
+
+impl OpenBundle {
+    /// The names of the secrets, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &SecretName> {
+        self.places.keys()
+    }
+
+    /// A secret's bytes.
+    pub fn get(&self, name: &SecretName) -> Option<&[u8]> {
+        self.places.get(name).map(|range| &self.tar.expose()[range.clone()])
+    }
+
+    /// How many secrets.
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+}

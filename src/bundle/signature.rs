@@ -1,0 +1,93 @@
+//! Signatures: SSHSIG, as `ssh-keygen -Y sign` and `-Y verify` make and check it.
+
+use crate::base::{Error, Result};
+use ssh_key::private::{KeypairData, RsaKeypair};
+use ssh_key::{Algorithm, HashAlg, LineEnding, PrivateKey, PublicKey, Signature, SshSig};
+
+/// The namespace of a signature on a bundle; a signature made for anything else does not count.
+pub const NAMESPACE: &str = "pkeys-bundle";
+
+/// The SSH keys whose signature is trusted.
+#[derive(Clone, Debug)]
+pub struct Signers(Vec<PublicKey>);
+
+impl Signers {
+    /// From OpenSSH public key lines.
+    ///
+    /// # Errors
+    /// When one is no public key, or of a kind that must not be trusted; says which, by its number.
+    pub fn parse<S: AsRef<str>>(keys: &[S]) -> Result<Self> {
+        let parsed = keys.iter().enumerate().map(|(number, key)| {
+            public_key(key.as_ref()).map_err(|e| e.context(format!("trusted signer {}", number + 1)))
+        });
+        parsed.collect::<Result<_>>().map(Self)
+    }
+
+    /// Whether this key is one of them.
+    pub fn trusts(&self, key: &PublicKey) -> bool {
+        self.0.iter().any(|signer| signer.key_data() == key.key_data())
+    }
+
+    /// Whether a signature over `bytes` is by one of these, and by which (its fingerprint).
+    pub(super) fn verify(&self, bytes: &[u8], signature: &[u8]) -> Result<String> {
+        let broken = || Error::new("manifest.json.sig is not an SSH signature");
+        let signature = SshSig::from_pem(signature).map_err(|_| broken())?;
+        if signature.namespace() != NAMESPACE {
+            return Err(Error::new(format!("the signature was made for something else than {NAMESPACE}")));
+        }
+        let signer = self.0.iter().find(|key| key.key_data() == signature.public_key());
+        let by = signature.public_key().fingerprint(HashAlg::Sha256);
+        let signer = signer.ok_or_else(|| {
+            Error::new(format!("it is signed by {by}, which is not a trusted signer"))
+                .hint("render it with a signing key that the host trusts, or add that key to the trusted signers")
+        })?;
+        signer
+            .verify(NAMESPACE, bytes, &signature)
+            .map_err(|_| Error::new("the signature does not fit manifest.json: it was changed or damaged"))?;
+        Ok(by.to_string())
+    }
+}
+
+/// Reads an OpenSSH public key that may sign: Ed25519, ECDSA, RSA of at least 2048 bits, or a hardware key.
+///
+/// # Errors
+/// When it is none of these.
+pub fn public_key(line: &str) -> Result<PublicKey> {
+    let key = PublicKey::from_openssh(line.trim())
+        .map_err(|_| Error::new("not an SSH public key").hint("expected a line like `ssh-ed25519 AAAA… comment`"))?;
+    let bits = key.key_data().rsa().and_then(|rsa| rsa.n.as_positive_bytes()).map(|n| n.len() * 8);
+    if key.algorithm() == Algorithm::Dsa || bits.is_some_and(|bits| bits < 2048) {
+        return Err(Error::new("that SSH key is too weak to sign").hint("use an Ed25519 key: `ssh-keygen -t ed25519`"));
+    }
+    Ok(key)
+}
+
+/// Signs a manifest: the armored text for `manifest.json.sig`.
+///
+/// # Errors
+/// When the key is locked or of a kind that cannot sign here.
+pub fn sign(manifest: &[u8], key: &PrivateKey) -> Result<String> {
+    let signed = match key.key_data() {
+        KeypairData::Rsa(rsa) => sign_rsa(manifest, rsa),
+        _ => key.sign(NAMESPACE, HashAlg::Sha512, manifest),
+    };
+    let signed = signed.and_then(|signature| signature.to_pem(LineEnding::LF));
+    signed.map_err(|_| {
+        Error::new("the signing key cannot sign").hint("use an Ed25519, ECDSA or RSA key in OpenSSH format")
+    })
+}
+
+/// `ssh-key` 0.6.7 builds an RSA key from its first prime twice and then refuses it; so `rsa` is called directly.
+fn sign_rsa(manifest: &[u8], key: &RsaKeypair) -> ssh_key::Result<SshSig> {
+    use rsa::signature::{SignatureEncoding, Signer};
+    let number =
+        |n: &ssh_key::Mpint| n.as_positive_bytes().map(rsa::BigUint::from_bytes_be).ok_or(ssh_key::Error::Crypto);
+    let primes = vec![number(&key.private.p)?, number(&key.private.q)?];
+    let (n, e, d) = (number(&key.public.n)?, number(&key.public.e)?, number(&key.private.d)?);
+    let private = rsa::RsaPrivateKey::from_components(n, e, d, primes).map_err(|_| ssh_key::Error::Crypto)?;
+    let signer = rsa::pkcs1v15::SigningKey::<sha2::Sha512>::new(private);
+    let signature = signer.try_sign(&SshSig::signed_data(NAMESPACE, HashAlg::Sha512, manifest)?);
+    let signature = signature.map_err(|_| ssh_key::Error::Crypto)?.to_vec();
+    let signature = Signature::new(Algorithm::Rsa { hash: Some(HashAlg::Sha512) }, signature)?;
+    SshSig::new(key.public.clone().into(), NAMESPACE, HashAlg::Sha512, signature)
+}

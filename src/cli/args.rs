@@ -1,0 +1,222 @@
+//! The command line's shape. Parsing does nothing but validate.
+
+use crate::base::{HostName, SecretName};
+use crate::bundle::Recipient;
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Secrets and SSH keys for NixOS hosts: sealed and signed here, opened at boot with no network.
+#[derive(Debug, Parser)]
+#[command(name = "pkeys", version, propagate_version = true, max_term_width = 100)]
+pub(super) struct Args {
+    /// The repository with pkeys.toml [default: this directory or one above it]
+    #[arg(long, global = true, value_name = "DIR", env = "PKEYS_REPO")]
+    pub repo: Option<PathBuf>,
+    /// Print results as JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Print results and errors only
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say more
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    /// When to colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
+    /// Remember passphrases in the OS keyring
+    #[arg(long, global = true)]
+    pub remember: bool,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Color {
+    /// On a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Make a repository usable: pkeys.toml, an age identity and a signing key
+    Init(Init),
+    /// Store the 1Password Connect token in the OS keyring
+    Login(Login),
+    /// Remove the token from the OS keyring
+    Logout(Login),
+    /// Add, list and remove hosts
+    Host(Host),
+    /// Keep secrets in local age files
+    Secret(Secret),
+    /// Seal and sign the bundles of hosts whose inputs changed
+    Render(Render),
+    /// Check bundles without decrypting them
+    Verify(Verify),
+    /// Show where each host stands, reading no secret
+    Status,
+    /// Find mistakes in pkeys.toml
+    Check,
+    /// Print completions for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Init {
+    /// The operator's name in pkeys.toml [default: the login name]
+    #[arg(long)]
+    pub name: Option<HostName>,
+    /// Use this existing age or SSH key to open local secrets
+    #[arg(long, value_name = "PATH")]
+    pub identity: Option<PathBuf>,
+    /// Use this existing SSH key to sign bundles
+    #[arg(long, value_name = "PATH")]
+    pub signing_key: Option<PathBuf>,
+    /// Make keys without a passphrase
+    #[arg(long)]
+    pub no_passphrase: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Login {
+    /// The source in pkeys.toml, where there are several
+    #[arg(long, value_name = "NAME")]
+    pub source: Option<String>,
+    /// The Connect server [default: the source's url, or OP_CONNECT_HOST]
+    #[arg(long)]
+    pub url: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Host {
+    #[command(subcommand)]
+    pub command: HostCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum HostCommand {
+    /// Add a host, or change one
+    Add(HostAdd),
+    /// List the hosts
+    List,
+    /// Remove a host and its bundle
+    Remove {
+        /// The host
+        name: HostName,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct HostAdd {
+    /// The host's name: its networking.hostName
+    pub name: HostName,
+    /// Who opens its bundle: its SSH host key or an age public key
+    #[arg(long, value_name = "KEY", conflicts_with = "scan")]
+    pub recipient: Vec<Recipient>,
+    /// Ask the running host for its SSH host key
+    #[arg(long, value_name = "ADDRESS")]
+    pub scan: Option<String>,
+    /// Take the scanned key without asking if it has this fingerprint (SHA256:…)
+    #[arg(long, requires = "scan", value_name = "SHA256")]
+    pub fingerprint: Option<String>,
+    /// What ssh calls the host, such as root@web.example.org
+    #[arg(long)]
+    pub address: Option<String>,
+    /// A tag to select it by
+    #[arg(long)]
+    pub tag: Vec<HostName>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Secret {
+    #[command(subcommand)]
+    pub command: SecretCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum SecretCommand {
+    /// Set a secret, from standard input or a prompt without echo
+    Set(SecretSet),
+    /// Edit a secret in $VISUAL or $EDITOR, in memory only
+    Edit {
+        /// The secret
+        name: SecretName,
+    },
+    /// Print a secret
+    Show {
+        /// The secret
+        name: SecretName,
+    },
+    /// Make a random secret
+    Generate(SecretGenerate),
+    /// List the secrets of pkeys.toml
+    List,
+    /// Remove a local secret
+    Rm {
+        /// The secret
+        name: SecretName,
+    },
+    /// Encrypt all local secrets anew, after operators or break-glass recipients changed
+    Rekey,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct SecretSet {
+    /// The secret
+    pub name: SecretName,
+    /// Who gets it: a host's name, tag:NAME, or "*"
+    #[arg(long = "host", value_name = "SELECTOR", value_parser = selector)]
+    pub hosts: Vec<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct SecretGenerate {
+    #[command(flatten)]
+    pub set: SecretSet,
+    /// Letters and digits
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
+    pub length: u16,
+    /// Random bytes
+    #[arg(long, value_name = "N", conflicts_with = "length", value_parser = clap::value_parser!(u16).range(1..))]
+    pub bytes: Option<u16>,
+    /// Words of the BIP 39 list, joined by '-'
+    #[arg(long, value_name = "N", conflicts_with_all = ["length", "bytes"], value_parser = clap::value_parser!(u16).range(1..))]
+    pub words: Option<u16>,
+    /// Replace a value that is there
+    #[arg(long)]
+    pub force: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Render {
+    /// The hosts [default: all]
+    #[arg(value_name = "HOST")]
+    pub hosts: Vec<HostName>,
+    /// Also render hosts in which nothing changed
+    #[arg(long)]
+    pub force: bool,
+    /// Say what would be rendered
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Verify {
+    /// The hosts [default: all]
+    #[arg(value_name = "HOST")]
+    pub hosts: Vec<HostName>,
+}
+
+fn selector(text: &str) -> Result<String, crate::base::Error> {
+    crate::manifest::Selector::try_from(text.to_owned()).map(|selector| selector.to_string())
+}

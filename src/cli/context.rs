@@ -1,0 +1,47 @@
+//! What every command needs: the terminal, the repository, the operator's keys.
+
+use crate::base::Result;
+use crate::cli::args::Args;
+use crate::cli::ui::Ui;
+use crate::manifest::Repository;
+use crate::operator::{Config, Keys, Prompt, Terminal};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Built from the options; opens nothing by itself.
+pub(super) struct Context {
+    pub(super) ui: Ui,
+    pub(super) prompt: Arc<dyn Prompt>,
+    repo: Option<PathBuf>,
+    remember: bool,
+}
+
+impl Context {
+    pub(super) fn new(args: &Args) -> Self {
+        let ui = Ui::new(args.quiet, args.verbose, args.json, args.color);
+        Self { ui, prompt: Arc::new(Terminal), repo: args.repo.clone(), remember: args.remember }
+    }
+
+    /// Where `init` makes a repository.
+    pub(super) fn place(&self) -> &Path {
+        self.repo.as_deref().unwrap_or(Path::new("."))
+    }
+
+    /// The repository, to read.
+    pub(super) fn repository(&self) -> Result<Repository> {
+        match &self.repo {
+            Some(root) => Repository::open(root),
+            None => Repository::find(Path::new(".")),
+        }
+    }
+
+    /// The repository, to change: waits until no other pkeys changes it.
+    pub(super) fn locked_repository(&self) -> Result<Repository> {
+        self.repository()?.lock()
+    }
+
+    /// The operator's keys; opened when first needed.
+    pub(super) fn keys(&self) -> Result<Keys> {
+        Ok(Keys::new(Config::load()?, self.prompt.clone(), self.remember))
+    }
+}

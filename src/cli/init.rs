@@ -1,0 +1,196 @@
+//! `init`: makes a repository usable. What exists is never changed, only added to.
+
+use crate::base::{Error, HostName, Result, files};
+use crate::cli::{args::Init, context::Context};
+use crate::manifest::{MANIFEST_FILE, Repository};
+use crate::operator::{Config, config_directory, new_identity, new_signing_key, public_of_signing_key, recipients_of};
+use std::path::{Path, PathBuf};
+
+pub(super) fn run(context: &Context, args: &Init) -> Result<bool> {
+    let name = operator_name(args)?;
+    let directory = config_directory()?;
+    files::make_private_directories(&directory)?;
+    let _lock = files::lock_directory(&directory)?;
+    files::sweep(&directory);
+    point_to_existing(context, args, &directory)?;
+    make_missing(context, args, &directory, &name)?;
+
+    let keys = context.keys()?;
+    let config = Config::load()?;
+    let recipients = config.identities.iter().map(|path| known_recipients(path, &keys)).collect::<Result<Vec<_>>>()?;
+    let recipients = recipients.concat();
+    let signer = public_of_signing_key(keys.signing_key_path()?)?;
+    let root = context.place();
+    files::make_directories(root)?;
+    let path = root.join(MANIFEST_FILE);
+    let lock = files::lock_directory(root)?;
+    files::sweep(root);
+    let made = files::write_new(&path, template(&name, &recipients, &signer).as_bytes(), files::PUBLIC)?;
+    drop(lock);
+    if made {
+        context.ui.out(&format!("made   {}", path.display()));
+    } else {
+        register(context, &name, &recipients, &signer)?;
+    }
+    context.ui.note(
+        "next:  `pkeys host add NAME --scan ADDRESS`, then `pkeys secret set NAME --host HOST`, then `pkeys render`",
+    );
+    Ok(true)
+}
+
+/// The operator's name in `[operators]` and `[signers]`.
+fn operator_name(args: &Init) -> Result<HostName> {
+    if let Some(name) = &args.name {
+        return Ok(name.clone());
+    }
+    let login =
+        ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_else(|| "operator".into());
+    HostName::new(login)
+        .map_err(|_| Error::new("your login name cannot be used here").hint("name yourself with --name"))
+}
+
+/// With `--identity` or `--signing-key`: a config.toml that points to them.
+fn point_to_existing(context: &Context, args: &Init, directory: &Path) -> Result<()> {
+    let absolute = |path: &PathBuf| {
+        path.canonicalize().map_err(|e| Error::io("open", path, &e)).and_then(|path| {
+            if path.is_file() { Ok(path) } else { Err(Error::new(format!("{} is not a file", path.display()))) }
+        })
+    };
+    let identity = args.identity.as_ref().map(absolute).transpose()?;
+    let signing = args.signing_key.as_ref().map(absolute).transpose()?;
+    if let Some(path) = &signing {
+        public_of_signing_key(path)?;
+    }
+    if identity.is_none() && signing.is_none() {
+        return Ok(());
+    }
+    let path = Config::file(directory);
+    let text = Config::text(identity.as_deref(), signing.as_deref());
+    if files::write_new(&path, text.as_bytes(), files::PRIVATE)? {
+        context.ui.out(&format!("made   {}", path.display()));
+        return Ok(());
+    }
+    let config = Config::load()?;
+    let same = identity.is_none_or(|path| config.identities.contains(&path))
+        && signing.is_none_or(|path| config.signing_key == Some(path));
+    if same {
+        return Ok(());
+    }
+    Err(Error::new(format!("{} names other keys already", path.display()))
+        .hint("edit that file: init changes nothing that exists"))
+}
+
+fn make_missing(context: &Context, args: &Init, directory: &Path, name: &HostName) -> Result<()> {
+    let config = Config::load()?;
+    let kept = |path: &Path| context.ui.out(&format!("kept   {}", path.display()));
+    if let Some(path) = config.identities.first() {
+        kept(path);
+    } else {
+        let new = new_identity(&*context.prompt, args.no_passphrase)?;
+        let path = Config::identity_file(directory);
+        files::write_new(&path.with_extension("pub"), format!("{}\n", new.public).as_bytes(), files::PUBLIC)?;
+        files::write_new(&path, new.private.expose(), files::PRIVATE)?;
+        context.ui.out(&format!("made   {} (opens local secrets)", path.display()));
+    }
+    if let Some(path) = &config.signing_key {
+        kept(path);
+    } else {
+        let new = new_signing_key(&*context.prompt, args.no_passphrase, name.as_str())?;
+        let path = Config::signing_key_file(directory);
+        files::write_new(&path, new.private.expose(), files::PRIVATE)?;
+        files::write_new(&path.with_extension("pub"), format!("{}\n", new.public).as_bytes(), files::PUBLIC)?;
+        context.ui.out(&format!("made   {} (signs bundles)", path.display()));
+    }
+    Ok(())
+}
+
+/// The public half beside an identity that `init` made, so that no passphrase is asked for; else the identity's own.
+fn known_recipients(path: &Path, keys: &crate::operator::Keys) -> Result<Vec<String>> {
+    if path == Config::identity_file(&config_directory()?)
+        && let Some(line) = files::read(&path.with_extension("pub"), 4096)?
+        && let Ok(line) = String::from_utf8(line)
+        && line.trim().parse::<crate::bundle::Recipient>().is_ok()
+    {
+        return Ok(vec![line.trim().to_owned()]);
+    }
+    recipients_of(path, keys)
+}
+
+/// Adds the operator to a manifest that is there.
+fn register(context: &Context, name: &HostName, recipients: &[String], signer: &str) -> Result<()> {
+    let mut repository = Repository::open(context.place())?.lock()?;
+    let known = |line: &String| public_part(line) == public_part(signer);
+    let is_signer = repository.manifest().signers.values().any(known);
+    let taken = repository.manifest().signers.contains_key(name.as_str());
+    if !is_signer && taken {
+        return Err(Error::new(format!("{MANIFEST_FILE} has another signing key of {name}"))
+            .hint("choose another --name, or change [signers] by hand"));
+    }
+    let mut edit = repository.edit()?;
+    let mut changed = false;
+    for recipient in recipients {
+        let there =
+            repository.manifest().operators.values().flatten().any(|r| public_part(r) == public_part(recipient));
+        changed |= !there && edit.add_to_list(&["operators"], name.as_str(), recipient)?;
+    }
+    if !is_signer {
+        edit.set(&["signers"], name.as_str(), signer)?;
+        changed = true;
+    }
+    if !changed {
+        context.ui.out(&format!("kept   {MANIFEST_FILE}"));
+        return Ok(());
+    }
+    repository.save(&edit)?;
+    context.ui.out(&format!("added  {name} to {MANIFEST_FILE}"));
+    context.ui.note(
+        "An operator who is there already has to run `pkeys secret rekey`, so that you can open the local secrets.",
+    );
+    Ok(())
+}
+
+fn public_part(line: &str) -> String {
+    line.split_ascii_whitespace().take(2).collect::<Vec<_>>().join(" ")
+}
+
+fn template(name: &HostName, recipients: &[String], signer: &str) -> String {
+    let quoted = |text: &str| toml_edit::Value::from(text).to_string();
+    let recipients: Vec<_> = recipients.iter().map(|r| quoted(r)).collect();
+    format!(
+        r#"# pkeys: what exists and who gets it. Everything here is public; values live in the sources.
+version = 1
+
+# Where secret values come from.
+[sources.local]
+kind = "age"                          # secrets/NAME.age; set with `pkeys secret set NAME`
+directory = "secrets"
+
+# [sources.onepassword]
+# kind = "connect"                    # 1Password Connect; token: `pkeys login` or OP_CONNECT_TOKEN
+# url = "http://127.0.0.1:8080"       # or OP_CONNECT_HOST
+
+# Who can read and edit secrets/*.age. After a change: `pkeys secret rekey`.
+[operators]
+{name} = [{recipients}]
+
+# Recipients of everything, for the worst day. Keep the private half offline.
+[break-glass]
+recipients = []
+
+# Whose signature on a bundle hosts trust.
+[signers]
+{name} = {signer}
+
+# [hosts.web]                         # `pkeys host add web --scan web.example.org`
+# recipients = ["ssh-ed25519 AAAA…"]  # its SSH host key
+# address = "root@web.example.org"
+# tags = ["server"]
+
+# [secrets.tailscale-auth-key]
+# from = "op://vault/item/field"      # or "age:tailscale-auth-key"
+# hosts = ["tag:server"]              # names, tag:NAME, or "*"
+"#,
+        recipients = recipients.join(", "),
+        signer = quoted(signer)
+    )
+}

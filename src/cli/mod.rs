@@ -1,0 +1,51 @@
+//! The command line of `pkeys`: parses, calls, prints. Decides nothing.
+//!
+//! May import everything; nothing imports it but the program itself.
+
+mod args;
+mod check;
+mod context;
+mod host;
+mod init;
+mod login;
+mod manual;
+mod render;
+mod secret;
+mod secret_edit;
+mod secret_new;
+mod status;
+mod ui;
+mod verify;
+
+use args::{Args, Command};
+use clap::Parser;
+use context::Context;
+use std::process::ExitCode;
+
+/// Runs the program. Exit status: 0 done, 1 something failed and was said, 2 the command line cannot be.
+pub fn run() -> ExitCode {
+    crate::base::process::harden();
+    let args = Args::parse();
+    let context = Context::new(&args);
+    let result = match args.command {
+        Command::Init(args) => init::run(&context, &args),
+        Command::Login(args) => login::login(&context, &args),
+        Command::Logout(args) => login::logout(&context, &args),
+        Command::Host(args) => host::run(&context, &args.command),
+        Command::Secret(args) => secret::run(&context, &args.command),
+        Command::Render(args) => render::run(&context, &args),
+        Command::Verify(args) => verify::run(&context, &args.hosts),
+        Command::Status => status::run(&context),
+        Command::Check => check::run(&context),
+        Command::Completions { shell } => manual::completions(&context, shell),
+        Command::Man => manual::man(&context),
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(e) => {
+            context.ui.error(&e);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! `render`: seals and signs the bundles of hosts whose inputs changed.
+
+use crate::base::Result;
+use crate::cli::args::Render;
+use crate::cli::context::Context;
+use crate::cli::ui::{Tone, count};
+use crate::render::{self, HostPlan, Rendered, Sources, State};
+use serde_json::{Value, json};
+
+pub(super) fn run(context: &Context, args: &Render) -> Result<bool> {
+    let repository = if args.dry_run { context.repository()? } else { context.locked_repository()? };
+    let keys = context.keys()?;
+    let sources = Sources::new(&repository, &keys);
+    let hosts = repository.hosts(&args.hosts)?;
+    let plans = render::plan(&repository, &sources, &hosts, args.force);
+    let stale = plans.iter().filter(|plan| matches!(plan.state, State::Stale { .. })).count();
+    let rendered = if args.dry_run {
+        Vec::new()
+    } else {
+        let bar = context.ui.progress("sealing", stale);
+        let rendered = render::run(&repository, &sources, &keys, &plans, &|_| bar.inc(1))?;
+        bar.finish_and_clear();
+        rendered
+    };
+    sources.warnings().iter().for_each(|warning| context.ui.warn(warning));
+    Ok(report(context, &plans, &rendered, args.dry_run))
+}
+
+/// One line for each host and a total. Returns whether all went well.
+fn report(context: &Context, plans: &[HostPlan], rendered: &[Rendered], dry_run: bool) -> bool {
+    let lines: Vec<_> = plans.iter().map(|plan| Line::of(plan, rendered, dry_run)).collect();
+    let failed = lines.iter().filter(|line| line.word == "failed").count();
+    if context.ui.json() {
+        context.ui.out_json(&lines.iter().map(Line::json).collect::<Vec<_>>());
+        return failed == 0;
+    }
+    let rows: Vec<_> = lines
+        .iter()
+        .map(|line| {
+            let generation = line.generation.map_or(String::new(), |g| format!("generation {g}"));
+            vec![
+                (line.host.clone(), Tone::Bold),
+                (line.word.into(), line.tone),
+                (generation, Tone::Dim),
+                (line.reasons.join(" "), Tone::Plain),
+            ]
+        })
+        .collect();
+    context.ui.table(&rows);
+    for line in &lines {
+        if let Some(error) = &line.error {
+            context.ui.error(&error.clone().context(&line.host));
+        }
+    }
+    let number = |word: &str| lines.iter().filter(|line| line.word == word).count();
+    let parts: Vec<_> = ["rendered", "would render", "unchanged", "failed"]
+        .into_iter()
+        .map(|word| (number(word), word))
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, word)| format!("{n} {word}"))
+        .collect();
+    let total = count(lines.len(), "host");
+    context.ui.note(&if parts.is_empty() {
+        format!("{total}: `pkeys host add NAME --scan ADDRESS`")
+    } else {
+        format!("{total}: {}", parts.join(", "))
+    });
+    if number("rendered") > 0 {
+        context.ui.note("next: commit bundles/ and deploy the hosts");
+    }
+    failed == 0
+}
+
+/// What is said of one host.
+struct Line {
+    host: String,
+    word: &'static str,
+    tone: Tone,
+    generation: Option<u64>,
+    reasons: Vec<String>,
+    error: Option<crate::base::Error>,
+}
+
+impl Line {
+    fn of(plan: &HostPlan, rendered: &[Rendered], dry_run: bool) -> Self {
+        let before = plan.rendered.as_ref().map(|old| old.generation);
+        let line = |word, tone, generation, error: Option<&crate::base::Error>| Self {
+            host: plan.host.to_string(),
+            word,
+            tone,
+            generation,
+            reasons: match &plan.state {
+                State::Stale { reasons, .. } => reasons.iter().map(ToString::to_string).collect(),
+                _ => Vec::new(),
+            },
+            error: error.cloned(),
+        };
+        match &plan.state {
+            State::Unchanged => line("unchanged", Tone::Dim, before, None),
+            State::Failed(e) => line("failed", Tone::Bad, before, Some(e)),
+            State::Stale { .. } if dry_run => line("would render", Tone::Warn, before, None),
+            State::Stale { .. } => match rendered.iter().find(|r| r.host == plan.host).map(|r| &r.result) {
+                Some(Ok(generation)) => line("rendered", Tone::Good, Some(*generation), None),
+                Some(Err(e)) => line("failed", Tone::Bad, before, Some(e)),
+                None => line("failed", Tone::Bad, before, None),
+            },
+        }
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "host": self.host,
+            "state": self.word,
+            "generation": self.generation,
+            "reasons": self.reasons,
+            "error": self.error.as_ref().map(|e| json!({ "error": e.message(), "hint": e.next_step() })),
+        })
+    }
+}

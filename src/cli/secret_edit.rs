@@ -1,0 +1,88 @@
+//! `secret edit`: an editor on a file that lives in memory only.
+//!
+//! The file is in a private directory on a tmpfs or ramfs, so that the editor's swap and backup files beside it are
+//! there too. A `memfd` would be more private, but editors put their swap files for it into /var/tmp, on disk.
+
+use crate::base::{Error, Result, SecretBytes, SecretName, files};
+use crate::bundle::MAX_PAYLOAD;
+use crate::cli::{args::SecretSet, context::Context, secret};
+use rustix::fs::statfs;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The file systems that live in memory (`linux/magic.h`).
+const TMPFS: u64 = 0x0102_1994;
+const RAMFS: u64 = 0x8584_58f6;
+
+pub(super) fn run(context: &Context, name: &SecretName) -> Result<bool> {
+    let repository = context.repository()?;
+    let before = match repository.secret_file(name).exists() || repository.manifest().secrets.contains_key(name) {
+        true => secret::read(context, &repository, name)?,
+        false => SecretBytes::with_capacity(0),
+    };
+    let after = edit(name, &before)?;
+    if after == before {
+        context.ui.out(&format!("unchanged {name}"));
+        return Ok(true);
+    }
+    if after.is_empty() {
+        return Err(Error::new("the edited value is empty; nothing was changed")
+            .hint(format!("to remove it: `pkeys secret rm {name}`")));
+    }
+    secret::save(context, &SecretSet { name: name.clone(), hosts: Vec::new() }, &after)
+}
+
+fn edit(name: &SecretName, before: &SecretBytes) -> Result<SecretBytes> {
+    let directory = Directory::new()?;
+    let file = directory.0.join(name);
+    files::write(&file, before.expose(), files::PRIVATE)?;
+    let (program, arguments) = editor()?;
+    let status = Command::new(&program)
+        .args(arguments)
+        .arg(&file)
+        .status()
+        .map_err(|_| Error::new("cannot start the editor").hint("set EDITOR to an editor that is installed"))?;
+    if !status.success() {
+        return Err(Error::new("the editor ended with an error; nothing was changed"));
+    }
+    files::read_secret(&file, MAX_PAYLOAD)?
+        .ok_or_else(|| Error::new("the editor removed the file; nothing was changed"))
+}
+
+/// `$VISUAL`, else `$EDITOR`: a program and its arguments, split at blanks.
+fn editor() -> Result<(OsString, Vec<OsString>)> {
+    let set = ["VISUAL", "EDITOR"].iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.trim().is_empty()));
+    let set = set.ok_or_else(|| Error::new("no editor is set").hint("set EDITOR, such as EDITOR=nano"))?;
+    let mut words = set.split_whitespace().map(OsString::from);
+    Ok((words.next().unwrap_or_default(), words.collect()))
+}
+
+/// A private directory in memory, gone with all in it when dropped.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new() -> Result<Self> {
+        let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+        let places = runtime.into_iter().chain([PathBuf::from("/dev/shm")]);
+        let above = places.into_iter().find(|place| in_memory(place)).ok_or_else(|| {
+            Error::new("there is no place in memory to edit in: XDG_RUNTIME_DIR and /dev/shm are no tmpfs")
+                .hint("pipe the value in instead: `pkeys secret set NAME < /dev/stdin`")
+        })?;
+        let new = above.join(format!("pkeys-edit-{:016x}", rand::RngCore::next_u64(&mut rand::rngs::OsRng)));
+        files::make_private_directories(&new)?;
+        Ok(Self(new))
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = files::remove(&self.0);
+    }
+}
+
+fn in_memory(place: &Path) -> bool {
+    // The type differs between platforms.
+    #[allow(clippy::cast_sign_loss, clippy::unnecessary_cast)]
+    statfs(place).is_ok_and(|found| [TMPFS, RAMFS].contains(&(found.f_type as u64 & 0xffff_ffff)))
+}

@@ -1,0 +1,167 @@
+//! The one place of `pkeys` that prints.
+//!
+//! The contract: results go to standard output, everything else to standard error, questions to the terminal. Results
+//! are plain when they go into a pipe, and JSON with `--json`. A reader that goes away ends the printing, not the work.
+//! An error is one line, and its next step another. Nothing here is ever given a secret but [`Ui::secret`].
+
+use crate::base::{Error, SecretBytes};
+use crate::cli::args::Color;
+use anstyle::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+use std::io::{IsTerminal, Write};
+
+/// The terminal, as the options say.
+pub(super) struct Ui {
+    quiet: bool,
+    verbose: bool,
+    json: bool,
+    color_out: bool,
+    color_err: bool,
+}
+
+/// How a word is shown.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Tone {
+    /// As it is.
+    Plain,
+    /// A heading or a name.
+    Bold,
+    /// Of less weight.
+    Dim,
+    /// Good.
+    Good,
+    /// To look at.
+    Warn,
+    /// Bad.
+    Bad,
+}
+
+impl Tone {
+    fn style(self) -> Style {
+        let color = |color: AnsiColor| Style::new().fg_color(Some(color.into()));
+        match self {
+            Self::Plain => Style::new(),
+            Self::Bold => Style::new().bold(),
+            Self::Dim => Style::new().dimmed(),
+            Self::Good => color(AnsiColor::Green),
+            Self::Warn => color(AnsiColor::Yellow),
+            Self::Bad => color(AnsiColor::Red).bold(),
+        }
+    }
+}
+
+impl Ui {
+    pub(super) fn new(quiet: bool, verbose: bool, json: bool, color: Color) -> Self {
+        let wanted = |terminal: bool| match color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
+        };
+        let color_out = wanted(std::io::stdout().is_terminal()) && !json;
+        Self { quiet, verbose, json, color_out, color_err: wanted(std::io::stderr().is_terminal()) }
+    }
+
+    /// Whether results are wanted as JSON.
+    pub(super) fn json(&self) -> bool {
+        self.json
+    }
+
+    /// A line of the result.
+    pub(super) fn out(&self, line: &str) {
+        let _ = writeln!(std::io::stdout().lock(), "{line}");
+    }
+
+    /// The result as JSON.
+    pub(super) fn out_json(&self, value: &impl Serialize) {
+        self.out(&serde_json::to_string_pretty(value).expect("results are plain data"));
+    }
+
+    /// A secret that the operator asked to see, byte for byte.
+    pub(super) fn secret(&self, secret: &SecretBytes) -> crate::base::Result<()> {
+        let mut out = std::io::stdout().lock();
+        let written = out.write_all(secret.expose()).and_then(|()| out.flush());
+        written.map_err(|e| Error::new(format!("cannot print it: {}", e.kind())))
+    }
+
+    /// Columns, each as wide as its widest cell.
+    pub(super) fn table(&self, rows: &[Vec<(String, Tone)>]) {
+        let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+        let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|c| c.0.chars().count()).max();
+        let widths: Vec<_> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+        for row in rows {
+            let mut line = String::new();
+            for (number, (text, tone)) in row.iter().enumerate() {
+                line += &self.paint(text, *tone);
+                if number + 1 < row.len() {
+                    line.extend(std::iter::repeat_n(' ', widths[number] - text.chars().count() + 2));
+                }
+            }
+            self.out(line.trim_end());
+        }
+    }
+
+    /// A word of a result line in its tone, where colour is wanted.
+    pub(super) fn paint(&self, text: &str, tone: Tone) -> String {
+        if self.color_out { painted(text, tone) } else { text.into() }
+    }
+
+    /// Something worth knowing, to standard error.
+    pub(super) fn note(&self, line: &str) {
+        if !self.quiet && !self.json {
+            self.err(line);
+        }
+    }
+
+    /// Something that only the curious want to know.
+    pub(super) fn detail(&self, line: &str) {
+        if self.verbose {
+            self.note(line);
+        }
+    }
+
+    /// Something that is probably wrong.
+    pub(super) fn warn(&self, line: &str) {
+        self.err(&format!("{} {line}", self.paint_err("warning:", Tone::Warn)));
+    }
+
+    /// What went wrong, and what to do next.
+    pub(super) fn error(&self, error: &Error) {
+        if self.json {
+            let value = serde_json::json!({ "error": error.message(), "hint": error.next_step() });
+            return self.err(&value.to_string());
+        }
+        self.err(&format!("{} {error}", self.paint_err("error:", Tone::Bad)));
+        if let Some(hint) = error.next_step() {
+            self.err(&format!("{} {hint}", self.paint_err("hint:", Tone::Good)));
+        }
+    }
+
+    fn paint_err(&self, text: &str, tone: Tone) -> String {
+        if self.color_err { painted(text, tone) } else { text.into() }
+    }
+
+    fn err(&self, line: &str) {
+        let _ = writeln!(std::io::stderr().lock(), "{line}");
+    }
+
+    /// A bar for work of `steps` steps, seen on a terminal only.
+    pub(super) fn progress(&self, what: &'static str, steps: usize) -> ProgressBar {
+        let hidden = self.quiet || self.json || !std::io::stderr().is_terminal() || steps < 2;
+        let target = if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let style = ProgressStyle::with_template("{msg} [{bar:30}] {pos}/{len}").expect("the template is right");
+        ProgressBar::with_draw_target(Some(steps as u64), target)
+            .with_style(style.progress_chars("=> "))
+            .with_message(what)
+    }
+}
+
+fn painted(text: &str, tone: Tone) -> String {
+    let style = tone.style();
+    format!("{style}{text}{style:#}")
+}
+
+/// `3 hosts`, `1 host`.
+pub(super) fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}

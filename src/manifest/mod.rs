@@ -1,0 +1,14 @@
+//! `pkeys.toml`: what exists and who gets it. Reading, editing and checking it.
+//!
+//! May import `base`, `bundle` (recipients, signers) and `source::Reference`.
+
+mod check;
+mod edit;
+mod model;
+mod parse;
+mod repository;
+
+pub use check::{Finding, check};
+pub use edit::Edit;
+pub use model::{BreakGlass, Host, Manifest, Secret, Selector, SourceKind, SourceSettings, User};
+pub use repository::{MANIFEST_FILE, Repository};

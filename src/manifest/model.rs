@@ -1,0 +1,214 @@
+//! What `pkeys.toml` may say.
+
+use crate::base::{Error, HostName, Result, SecretName, UserName};
+use crate::bundle::{Recipient, Signers};
+use crate::source::Reference;
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+/// The whole file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Manifest {
+    /// Always 1.
+    pub version: u32,
+    /// Where secret values come from, by a name of one's own.
+    #[serde(default)]
+    pub sources: BTreeMap<String, SourceSettings>,
+    /// Who can read and edit local age secrets: recipients by operator.
+    #[serde(default)]
+    pub operators: BTreeMap<String, Vec<String>>,
+    /// The recovery recipients of everything.
+    #[serde(default)]
+    pub break_glass: BreakGlass,
+    /// Whose signature hosts trust: an SSH public key by operator.
+    #[serde(default)]
+    pub signers: BTreeMap<String, String>,
+    /// The hosts.
+    #[serde(default)]
+    pub hosts: BTreeMap<HostName, Host>,
+    /// The secrets.
+    #[serde(default)]
+    pub secrets: BTreeMap<SecretName, Secret>,
+    /// The users whose SSH keys pkeys manages.
+    #[serde(default)]
+    pub users: BTreeMap<UserName, User>,
+}
+
+/// A source's kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SourceKind {
+    /// 1Password Connect.
+    Connect,
+    /// Local age files.
+    Age,
+}
+
+/// `[sources.NAME]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SourceSettings {
+    /// What it is.
+    pub kind: SourceKind,
+    /// Connect: the server; else `OP_CONNECT_HOST`.
+    pub url: Option<String>,
+    /// Connect: a PEM file of the authority that signed the server's certificate, from the repository's root.
+    pub ca_file: Option<std::path::PathBuf>,
+    /// age: the directory of the `.age` files, from the repository's root.
+    pub directory: Option<std::path::PathBuf>,
+}
+
+/// `[break-glass]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct BreakGlass {
+    /// Recipients of every bundle and every local age file.
+    #[serde(default)]
+    pub recipients: Vec<String>,
+}
+
+/// `[hosts.NAME]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Host {
+    /// Who can open its bundle: normally its SSH host key.
+    #[serde(default)]
+    pub recipients: Vec<String>,
+    /// Any name that the operator's `ssh` knows.
+    pub address: Option<String>,
+    /// Names to select it by, together with others.
+    #[serde(default)]
+    pub tags: BTreeSet<String>,
+}
+
+/// `[secrets.NAME]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Secret {
+    /// Where its value comes from.
+    pub from: Reference,
+    /// Which of the sources, where several are of the right kind.
+    pub source: Option<String>,
+    /// Who gets it.
+    #[serde(default)]
+    pub hosts: Vec<Selector>,
+    /// Whether one final newline is stripped from the value.
+    #[serde(default)]
+    pub trim: bool,
+}
+
+/// `[users.NAME]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct User {
+    /// Where the user's active keys are authorized.
+    #[serde(default)]
+    pub hosts: Vec<Selector>,
+    /// The age at which a key is due for rotation, as `90d`.
+    pub rotate_every: Option<String>,
+}
+
+/// A name, `tag:NAME`, or `*`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Selector {
+    /// Every host.
+    All,
+    /// The hosts with this tag.
+    Tag(String),
+    /// One host.
+    Host(HostName),
+}
+
+impl TryFrom<String> for Selector {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        match text.strip_prefix("tag:") {
+            _ if text == "*" => Ok(Self::All),
+            Some(tag) => HostName::new(tag).map(|tag| Self::Tag(tag.into())),
+            None => HostName::new(text).map(Self::Host),
+        }
+        .map_err(|_| Error::new("that selects no hosts").hint("use a host's name, \"tag:NAME\", or \"*\" for all"))
+    }
+}
+
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str("*"),
+            Self::Tag(tag) => write!(f, "tag:{tag}"),
+            Self::Host(name) => write!(f, "{name}"),
+        }
+    }
+}
+
+impl Selector {
+    /// Whether it selects this host.
+    pub fn selects(&self, name: &HostName, host: &Host) -> bool {
+        match self {
+            Self::All => true,
+            Self::Tag(tag) => host.tags.contains(tag),
+            Self::Host(one) => one == name,
+        }
+    }
+}
+
+impl Manifest {
+    /// The secrets that a host gets, sorted by name.
+    pub fn secrets_of<'a>(&'a self, host: &'a HostName) -> impl Iterator<Item = (&'a SecretName, &'a Secret)> {
+        let settings = self.hosts.get(host);
+        self.secrets.iter().filter(move |(_, secret)| {
+            settings.is_some_and(|settings| secret.hosts.iter().any(|s| s.selects(host, settings)))
+        })
+    }
+
+    /// The hosts that a list of selectors selects.
+    pub fn selected<'a>(&'a self, by: &'a [Selector]) -> impl Iterator<Item = &'a HostName> {
+        let selected = move |(name, host): &(&HostName, &Host)| by.iter().any(|s| s.selects(name, host));
+        self.hosts.iter().filter(selected).map(|(name, _)| name)
+    }
+
+    /// Who can open the bundle of a host: its recipients and every break-glass recipient, sorted.
+    ///
+    /// # Errors
+    /// When the host has none, or one cannot be used.
+    pub fn recipients_of(&self, host: &HostName) -> Result<Vec<Recipient>> {
+        let own = self.hosts.get(host).map(|host| &host.recipients[..]).unwrap_or_default();
+        if own.is_empty() {
+            return Err(Error::new(format!("{host} has no recipient")).hint(format!(
+                "add its SSH host key: `pkeys host add {host} --scan ADDRESS`, or `recipients` in pkeys.toml"
+            )));
+        }
+        parse_recipients(own.iter().chain(&self.break_glass.recipients))
+    }
+
+    /// Who can open the local age files: every operator and every break-glass recipient, sorted.
+    ///
+    /// # Errors
+    /// When there is no operator, or one's recipient cannot be used.
+    pub fn secret_recipients(&self) -> Result<Vec<Recipient>> {
+        let operators: Vec<_> = self.operators.values().flatten().collect();
+        if operators.is_empty() {
+            return Err(Error::new("pkeys.toml names no operator").hint("run `pkeys init`"));
+        }
+        parse_recipients(operators.into_iter().chain(&self.break_glass.recipients))
+    }
+
+    /// Whose signature counts.
+    ///
+    /// # Errors
+    /// When there is none, or one is no usable SSH public key.
+    pub fn signers(&self) -> Result<Signers> {
+        if self.signers.is_empty() {
+            return Err(Error::new("pkeys.toml names no signer").hint("run `pkeys init`"));
+        }
+        Signers::parse(&self.signers.values().collect::<Vec<_>>())
+    }
+}
+
+fn parse_recipients<'a>(keys: impl Iterator<Item = &'a String>) -> Result<Vec<Recipient>> {
+    keys.map(|key| key.parse()).collect::<Result<BTreeSet<_>>>().map(|keys| keys.into_iter().collect())
+}

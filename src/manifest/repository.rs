@@ -1,0 +1,150 @@
+//! The operator's repository: where `pkeys.toml`, the local secrets and the bundles are.
+
+use crate::base::{Error, HostName, Result, SecretName, error::did_you_mean, files};
+use crate::manifest::{Edit, Manifest, SourceKind, parse};
+use std::path::{Path, PathBuf};
+
+/// The manifest's file name.
+pub const MANIFEST_FILE: &str = "pkeys.toml";
+
+const MAX_MANIFEST: usize = 16 * 1024 * 1024;
+
+/// A repository that was read. Holds a lock: two commands that write do not meet in one repository.
+#[derive(Debug)]
+pub struct Repository {
+    root: PathBuf,
+    text: String,
+    manifest: Manifest,
+    _lock: Option<std::fs::File>,
+}
+
+impl Repository {
+    /// Finds `pkeys.toml` in `start` or above it, and reads it.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be read or parsed.
+    pub fn find(start: &Path) -> Result<Self> {
+        let start = start.canonicalize().map_err(|e| Error::io("open", start, &e))?;
+        let root = start.ancestors().find(|place| place.join(MANIFEST_FILE).is_file()).ok_or_else(|| {
+            Error::new(format!("there is no {MANIFEST_FILE} in {} or above it", start.display()))
+                .hint("run `pkeys init` in your flake's repository, or name it with --repo")
+        })?;
+        Self::open(root)
+    }
+
+    /// Reads the repository whose root this is.
+    ///
+    /// # Errors
+    /// When `pkeys.toml` is not there or cannot be parsed.
+    pub fn open(root: &Path) -> Result<Self> {
+        let path = root.join(MANIFEST_FILE);
+        let bytes = files::read(&path, MAX_MANIFEST)?
+            .ok_or_else(|| Error::new(format!("there is no {}", path.display())).hint("run `pkeys init`"))?;
+        let text = String::from_utf8(bytes).map_err(|_| Error::new(format!("{MANIFEST_FILE} is not UTF-8 text")))?;
+        let manifest = parse::parse(&text)?;
+        Ok(Self { root: root.into(), text, manifest, _lock: None })
+    }
+
+    /// Waits until no other pkeys writes here, takes away what a killed one left, and reads the manifest again.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn lock(self) -> Result<Self> {
+        let lock = files::lock_directory(&self.root)?;
+        let new = Self { _lock: Some(lock), ..Self::open(&self.root)? };
+        for place in [new.root.clone(), new.root.join("bundles"), new.secrets_directory()] {
+            files::sweep(&place);
+        }
+        Ok(new)
+    }
+
+    /// The repository's directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// What `pkeys.toml` says.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Where the bundle of a host is.
+    pub fn bundle(&self, host: &HostName) -> PathBuf {
+        self.root.join("bundles").join(host)
+    }
+
+    /// Where the local age secrets are.
+    pub fn secrets_directory(&self) -> PathBuf {
+        let mut sources = self.manifest.sources.values().filter(|source| source.kind == SourceKind::Age);
+        let directory = sources.find_map(|source| source.directory.as_deref());
+        self.root.join(directory.unwrap_or(Path::new("secrets")))
+    }
+
+    /// Where a local age secret is.
+    pub fn secret_file(&self, name: &SecretName) -> PathBuf {
+        self.secrets_directory().join(format!("{name}.age"))
+    }
+
+    /// The names of the local age secrets, whether `pkeys.toml` names them or not; sorted.
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    pub fn local_secrets(&self) -> Result<Vec<SecretName>> {
+        let directory = self.secrets_directory();
+        let entries = match std::fs::read_dir(&directory) {
+            Ok(entries) => entries,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(e) => return Err(Error::io("read", &directory, &e)),
+        };
+        let name = |entry: std::fs::DirEntry| SecretName::new(entry.file_name().to_str()?.strip_suffix(".age")?).ok();
+        let mut names: Vec<_> = entries.flatten().filter_map(name).collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// The named hosts, or all of them.
+    ///
+    /// # Errors
+    /// When one is not in `pkeys.toml`.
+    pub fn hosts(&self, named: &[HostName]) -> Result<Vec<HostName>> {
+        let all = &self.manifest.hosts;
+        if named.is_empty() {
+            return Ok(all.keys().cloned().collect());
+        }
+        for name in named {
+            if !all.contains_key(name) {
+                let new = Error::new(format!("{MANIFEST_FILE} has no host {name}"));
+                return Err(match did_you_mean(name.as_str(), all.keys().map(HostName::as_str)) {
+                    Some(near) => new.hint(format!("did you mean {near}?")),
+                    None => new.hint(format!("add it: `pkeys host add {name} --scan ADDRESS`")),
+                });
+            }
+        }
+        Ok(named.to_vec())
+    }
+
+    /// The line in `pkeys.toml`, from 1, of a key such as `["hosts", "web"]`.
+    pub fn line(&self, path: &[&str]) -> Option<usize> {
+        Edit::line(&self.text, path)
+    }
+
+    /// Starts a change of `pkeys.toml` that keeps its comments and order.
+    ///
+    /// # Errors
+    /// When the text cannot be edited.
+    pub fn edit(&self) -> Result<Edit> {
+        Edit::new(&self.text)
+    }
+
+    /// Writes a changed `pkeys.toml`, once it is known to be a good one.
+    ///
+    /// # Errors
+    /// When the result would not parse, or cannot be written.
+    pub fn save(&mut self, edit: &Edit) -> Result<()> {
+        let text = edit.text();
+        let manifest = parse::parse(&text)?;
+        files::write(&self.root.join(MANIFEST_FILE), text.as_bytes(), files::PUBLIC)?;
+        (self.text, self.manifest) = (text, manifest);
+        Ok(())
+    }
+}

@@ -1,0 +1,91 @@
+//! The operator's configuration directory: where their identity and signing key are.
+
+use crate::base::{Error, Result, files};
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+
+/// Where the operator's own files are. Environment first, then `config.toml`, then the files that `pkeys init` makes.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// Files of identities that open local age secrets.
+    pub identities: Vec<PathBuf>,
+    /// The SSH private key that signs bundles.
+    pub signing_key: Option<PathBuf>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct File {
+    #[serde(default)]
+    identities: Vec<PathBuf>,
+    signing_key: Option<PathBuf>,
+}
+
+/// The configuration directory: `PKEYS_CONFIG_DIR`, `$XDG_CONFIG_HOME/pkeys` or `~/.config/pkeys`.
+///
+/// # Errors
+/// When none of these is set.
+pub fn config_directory() -> Result<PathBuf> {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set("PKEYS_CONFIG_DIR")
+        .or_else(|| set("XDG_CONFIG_HOME").map(|dir| dir.join("pkeys")))
+        .or_else(|| set("HOME").map(|dir| dir.join(".config/pkeys")))
+        .ok_or_else(|| Error::new("there is no configuration directory").hint("set HOME or PKEYS_CONFIG_DIR"))
+}
+
+impl Config {
+    /// Reads the configuration; a file that is not there is an empty one.
+    ///
+    /// # Errors
+    /// When `config.toml` cannot be read or parsed.
+    pub fn load() -> Result<Self> {
+        let directory = config_directory()?;
+        let path = Self::file(&directory);
+        let text = files::read(&path, 1024 * 1024)?.unwrap_or_default();
+        let text = String::from_utf8(text).map_err(|_| Error::new(format!("{} is not UTF-8", path.display())))?;
+        let file: File = toml::from_str(&text).map_err(|_| {
+            Error::new(format!("{} cannot be read", path.display()))
+                .hint("it may hold `identities = [\"PATH\"]` and `signing-key = \"PATH\"`")
+        })?;
+        let environment = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+        let own = Self::identity_file(&directory);
+        let identities = match environment("PKEYS_IDENTITY") {
+            Some(path) => vec![path],
+            None if file.identities.is_empty() && own.exists() => vec![own],
+            None => file.identities.into_iter().map(|p| directory.join(p)).collect(),
+        };
+        let own = Self::signing_key_file(&directory);
+        let signing_key = environment("PKEYS_SIGNING_KEY")
+            .or_else(|| file.signing_key.map(|p| directory.join(p)))
+            .or_else(|| own.exists().then_some(own));
+        Ok(Self { identities, signing_key })
+    }
+
+    /// Where the pointers to existing keys are kept.
+    pub fn file(directory: &Path) -> PathBuf {
+        directory.join("config.toml")
+    }
+
+    /// The identity that `pkeys init` makes.
+    pub fn identity_file(directory: &Path) -> PathBuf {
+        directory.join("identity.txt")
+    }
+
+    /// The signing key that `pkeys init` makes.
+    pub fn signing_key_file(directory: &Path) -> PathBuf {
+        directory.join("signing-key")
+    }
+
+    /// The text of a `config.toml` that points to existing keys.
+    pub fn text(identity: Option<&Path>, signing_key: Option<&Path>) -> String {
+        let quote = |path: &Path| toml_edit::Value::from(path.to_string_lossy().into_owned()).to_string();
+        let mut text = String::from("# Where pkeys finds this operator's keys. Written by `pkeys init`.\n");
+        if let Some(path) = identity {
+            text += &format!("identities = [{}]\n", quote(path));
+        }
+        if let Some(path) = signing_key {
+            text += &format!("signing-key = {}\n", quote(path));
+        }
+        text
+    }
+}

@@ -1,0 +1,140 @@
+//! What a host should have, its fingerprint, and how that differs from what it has.
+
+use crate::base::{HostName, Result, SecretName, UserName};
+use crate::bundle::{FORMAT, Manifest as BundleManifest, Recipient, sha256_hex};
+use crate::manifest::Manifest;
+use crate::render::Origin;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+/// All that goes into a host's bundle, but for the values.
+#[derive(Debug)]
+pub struct Wanted {
+    /// The secrets, sorted by name.
+    pub secrets: BTreeMap<SecretName, WantedSecret>,
+    /// Who can open it, sorted.
+    pub recipients: Vec<Recipient>,
+    /// Who may log in.
+    pub authorized_keys: BTreeMap<UserName, Vec<String>>,
+}
+
+/// One secret of a host.
+#[derive(Debug)]
+pub struct WantedSecret {
+    /// Where its value comes from.
+    pub origin: Origin,
+    /// Whether a final newline is stripped.
+    pub trim: bool,
+}
+
+impl Wanted {
+    /// What the manifest says that a host gets.
+    ///
+    /// # Errors
+    /// When the host has no recipient, or a secret no source.
+    pub fn of(manifest: &Manifest, host: &HostName) -> Result<Self> {
+        let secrets = manifest.secrets_of(host).map(|(name, secret)| {
+            let origin = Origin::of(manifest, secret).map_err(|e| e.context(format!("secret {name}")))?;
+            Ok((name.clone(), WantedSecret { origin, trim: secret.trim }))
+        });
+        Ok(Self {
+            secrets: secrets.collect::<Result<_>>()?,
+            recipients: manifest.recipients_of(host)?,
+            authorized_keys: BTreeMap::new(),
+        })
+    }
+
+    /// The fingerprint of all that goes in, with the given versions. Public: hashes nothing of a value.
+    pub fn fingerprint(&self, versions: &BTreeMap<SecretName, String>) -> String {
+        let secrets: Vec<_> = self
+            .secrets
+            .iter()
+            .map(|(name, s)| (name, s.origin.reference.to_string(), versions.get(name), s.trim))
+            .collect();
+        let recipients: Vec<_> = self.recipients.iter().map(ToString::to_string).collect();
+        let all = (FORMAT, secrets, recipients, &self.authorized_keys);
+        format!("sha256:{}", sha256_hex(&serde_json::to_vec(&all).expect("names and numbers only")))
+    }
+
+    /// The recipients as the public manifest names them, sorted.
+    pub fn recipient_ids(&self) -> Vec<String> {
+        self.recipients.iter().map(|r| r.id().to_owned()).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// The versions that a rendered bundle has, of the secrets that are still wanted from the same place.
+    pub fn rendered_versions(&self, old: &BundleManifest) -> BTreeMap<SecretName, String> {
+        let same = |s: &&crate::bundle::SecretEntry| {
+            self.secrets.get(&s.name).is_some_and(|wanted| wanted.origin.reference.to_string() == s.reference)
+        };
+        old.secrets.iter().filter(same).map(|s| (s.name.clone(), s.version.clone())).collect()
+    }
+
+    /// How a rendered bundle differs from what is wanted, where versions are known.
+    pub fn differences(&self, old: &BundleManifest, versions: &BTreeMap<SecretName, String>) -> Vec<Reason> {
+        let had: BTreeMap<_, _> = old.secrets.iter().map(|s| (&s.name, s)).collect();
+        let mut reasons = Vec::new();
+        for (name, wanted) in &self.secrets {
+            match had.get(name) {
+                None => reasons.push(Reason::Added(name.clone())),
+                Some(old) if old.reference != wanted.origin.reference.to_string() => {
+                    reasons.push(Reason::Moved(name.clone()));
+                }
+                Some(old) if versions.get(name).is_some_and(|now| *now != old.version) => {
+                    reasons.push(Reason::Changed(name.clone()));
+                }
+                Some(_) => {}
+            }
+        }
+        let gone = had.keys().filter(|name| !self.secrets.contains_key(**name));
+        reasons.extend(gone.map(|name| Reason::Removed((*name).clone())));
+        if old.recipients != self.recipient_ids() {
+            reasons.push(Reason::Recipients);
+        }
+        let users: BTreeSet<_> = old.authorized_keys.keys().chain(self.authorized_keys.keys()).collect();
+        let changed = users.into_iter().filter(|u| old.authorized_keys.get(*u) != self.authorized_keys.get(*u));
+        reasons.extend(changed.map(|user| Reason::Keys(user.clone())));
+        reasons
+    }
+}
+
+/// Why a bundle is rendered anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// There is none yet.
+    New,
+    /// It was asked for.
+    Forced,
+    /// The bundle that is there does not verify.
+    Invalid(String),
+    /// A secret that the bundle lacks.
+    Added(SecretName),
+    /// A secret with a newer version.
+    Changed(SecretName),
+    /// A secret with another reference.
+    Moved(SecretName),
+    /// A secret that the host no longer gets.
+    Removed(SecretName),
+    /// Other recipients.
+    Recipients,
+    /// Other authorized keys of a user.
+    Keys(UserName),
+    /// A setting such as `trim`.
+    Settings,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::New => f.write_str("new"),
+            Self::Forced => f.write_str("forced"),
+            Self::Invalid(why) => f.write_str(why),
+            Self::Added(name) => write!(f, "+{name}"),
+            Self::Changed(name) => write!(f, "~{name}"),
+            Self::Moved(name) => write!(f, "~{name} (reference)"),
+            Self::Removed(name) => write!(f, "-{name}"),
+            Self::Recipients => f.write_str("recipients"),
+            Self::Keys(user) => write!(f, "keys of {user}"),
+            Self::Settings => f.write_str("settings"),
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! From the manifest and the sources to bundles: what each host should have, whether it has it, and making it so.
+//!
+//! Decides first ([`plan`]: data, no change), then does it ([`run`]). May import `manifest`, `source`, `operator`,
+//! `bundle` and `base`.
+
+mod inputs;
+mod plan;
+mod run;
+mod sources;
+mod verify;
+
+pub use inputs::{Reason, Wanted};
+pub use plan::{HostPlan, State, plan};
+pub use run::{Rendered, run};
+pub use sources::{Origin, Sources, connect_url, token_name};
+pub use verify::verify;

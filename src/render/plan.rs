@@ -1,0 +1,113 @@
+//! Deciding which hosts need a new bundle, and why. Changes nothing and reads no secret.
+
+use crate::base::{Error, HostName, Result, SecretName};
+use crate::bundle::{BundleFiles, Manifest as BundleManifest, Signers};
+use crate::manifest::Repository;
+use crate::render::{Origin, Reason, Sources, Wanted};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is to be done for one host.
+#[derive(Debug)]
+pub struct HostPlan {
+    /// The host.
+    pub host: HostName,
+    /// The public manifest that is there, if it can be read.
+    pub rendered: Option<BundleManifest>,
+    /// What is to be done.
+    pub state: State,
+}
+
+/// Where a host's bundle stands.
+#[derive(Debug)]
+pub enum State {
+    /// It is what is wanted.
+    Unchanged,
+    /// It has to be rendered.
+    Stale {
+        /// What it shall hold.
+        wanted: Wanted,
+        /// Why; never empty.
+        reasons: Vec<Reason>,
+    },
+    /// It cannot be said or done.
+    Failed(Error),
+}
+
+/// Plans the given hosts.
+pub fn plan(repository: &Repository, sources: &Sources, hosts: &[HostName], force: bool) -> Vec<HostPlan> {
+    let signers = repository.manifest().signers();
+    let looked: Vec<_> = hosts.iter().map(|host| (host, look(repository, host, &signers, force))).collect();
+    let open: BTreeSet<Origin> = looked
+        .iter()
+        .filter_map(|(_, look)| look.as_ref().ok())
+        .filter(|look| look.reasons.is_empty())
+        .flat_map(|look| look.wanted.secrets.values().map(|secret| secret.origin.clone()))
+        .collect();
+    let versions = sources.versions(&open);
+    looked
+        .into_iter()
+        .map(|(host, look)| match look {
+            Ok(look) => look.settle(host, &versions),
+            Err(e) => HostPlan { host: host.clone(), rendered: None, state: State::Failed(e) },
+        })
+        .collect()
+}
+
+/// What can be said of a host without asking any source.
+struct Look {
+    wanted: Wanted,
+    rendered: Option<BundleManifest>,
+    /// Empty: it depends on the versions.
+    reasons: Vec<Reason>,
+}
+
+fn look(repository: &Repository, host: &HostName, signers: &Result<Signers>, force: bool) -> Result<Look> {
+    let wanted = Wanted::of(repository.manifest(), host)?;
+    let signers = signers.as_ref().map_err(Clone::clone)?;
+    let (rendered, valid) = match BundleFiles::read(&repository.bundle(host)) {
+        Ok(None) => return Ok(Look { wanted, rendered: None, reasons: vec![Reason::New] }),
+        Ok(Some(files)) => (BundleManifest::parse(&files.manifest).ok(), files.verify(host, signers).map(|_| ())),
+        Err(e) => (None, Err(e)),
+    };
+    let mut reasons = Vec::new();
+    match (&rendered, valid) {
+        (_, Err(e)) => reasons.push(Reason::Invalid(e.message().into())),
+        (Some(old), Ok(())) => {
+            let versions = wanted.rendered_versions(old);
+            reasons.extend(wanted.differences(old, &versions));
+            if reasons.is_empty() && wanted.fingerprint(&versions) != old.inputs {
+                reasons.push(Reason::Settings);
+            }
+        }
+        (None, Ok(())) => {}
+    }
+    if reasons.is_empty() && force {
+        reasons.push(Reason::Forced);
+    }
+    Ok(Look { wanted, rendered, reasons })
+}
+
+impl Look {
+    fn settle(self, host: &HostName, versions: &BTreeMap<Origin, Result<crate::source::Version>>) -> HostPlan {
+        let Self { wanted, rendered, mut reasons } = self;
+        if reasons.is_empty()
+            && let Some(old) = &rendered
+        {
+            let now: Result<BTreeMap<SecretName, String>> = wanted
+                .secrets
+                .iter()
+                .filter_map(|(name, secret)| Some((name, versions.get(&secret.origin)?)))
+                .map(|(name, version)| match version {
+                    Ok(version) => Ok((name.clone(), version.0.clone())),
+                    Err(e) => Err(e.clone().context(format!("secret {name}"))),
+                })
+                .collect();
+            match now {
+                Ok(now) => reasons = wanted.differences(old, &now),
+                Err(e) => return HostPlan { host: host.clone(), rendered, state: State::Failed(e) },
+            }
+        }
+        let state = if reasons.is_empty() { State::Unchanged } else { State::Stale { wanted, reasons } };
+        HostPlan { host: host.clone(), rendered, state }
+    }
+}

@@ -1,0 +1,125 @@
+//! Doing what was planned: read the values, seal, sign, write. All or nothing for each host.
+
+use crate::base::{Error, HostName, Result, secret::without_final_newline};
+use crate::bundle::{self, BundleFiles, FORMAT, Manifest as BundleManifest, Payload, SecretEntry};
+use crate::manifest::Repository;
+use crate::operator::Keys;
+use crate::render::{HostPlan, Origin, Sources, State, Wanted};
+use crate::source::Value;
+use ssh_key::PrivateKey;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// What came of a stale host.
+#[derive(Debug)]
+pub struct Rendered {
+    /// The host.
+    pub host: HostName,
+    /// The new generation, or why there is none.
+    pub result: Result<u64>,
+}
+
+/// Renders the stale hosts of a plan. `done` hears of each host as it is finished.
+///
+/// # Errors
+/// When nothing can be rendered at all: no signing key, or one that the hosts would not trust.
+pub fn run(
+    repository: &Repository,
+    sources: &Sources,
+    keys: &Keys,
+    plans: &[HostPlan],
+    done: &(dyn Fn(&Rendered) + Sync),
+) -> Result<Vec<Rendered>> {
+    let stale: Vec<_> = plans
+        .iter()
+        .filter_map(|plan| match &plan.state {
+            State::Stale { wanted, .. } => Some((plan, wanted)),
+            _ => None,
+        })
+        .collect();
+    if stale.is_empty() {
+        return Ok(Vec::new());
+    }
+    let key = signing_key(repository, keys)?;
+    let needed: BTreeSet<Origin> =
+        stale.iter().flat_map(|(_, wanted)| wanted.secrets.values().map(|secret| secret.origin.clone())).collect();
+    let values = sources.read(&needed);
+    let callbacks = keys.callbacks();
+
+    let next = AtomicUsize::new(0);
+    let finished = Mutex::new(Vec::with_capacity(stale.len()));
+    let worker = || {
+        while let Some((plan, wanted)) = stale.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let host = &plan.host;
+            let generation = plan.rendered.as_ref().map_or(0, |old| old.generation) + 1;
+            let result = seal(host, generation, wanted, &values, key, callbacks.clone())
+                .and_then(|files| files.write(&repository.bundle(host)))
+                .map(|()| generation);
+            let rendered = Rendered { host: host.clone(), result };
+            done(&rendered);
+            finished.lock().expect("no worker panics").push(rendered);
+        }
+    };
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(stale.len());
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(worker);
+        }
+    });
+    let mut finished = finished.into_inner().expect("no worker panics");
+    finished.sort_by(|a, b| a.host.cmp(&b.host));
+    Ok(finished)
+}
+
+/// The operator's signing key, once it is known that the hosts will trust it.
+fn signing_key<'a>(repository: &Repository, keys: &'a Keys) -> Result<&'a PrivateKey> {
+    let signers = repository.manifest().signers()?;
+    let key = keys.signing_key()?;
+    if signers.trusts(key.public_key()) {
+        return Ok(key);
+    }
+    let line = key.public_key().to_openssh().unwrap_or_default();
+    Err(Error::new("your signing key is not among the signers of pkeys.toml: hosts would refuse the bundle")
+        .hint(format!("add it under [signers], and to trustedSigners of the hosts: \"{line}\"")))
+}
+
+fn seal(
+    host: &HostName,
+    generation: u64,
+    wanted: &Wanted,
+    values: &BTreeMap<Origin, Result<Value>>,
+    key: &PrivateKey,
+    callbacks: impl age::Callbacks,
+) -> Result<BundleFiles> {
+    let mut contents = Vec::with_capacity(wanted.secrets.len());
+    let mut entries = Vec::with_capacity(wanted.secrets.len());
+    let mut versions = BTreeMap::new();
+    for (name, secret) in &wanted.secrets {
+        let value = values.get(&secret.origin).expect("every wanted value was asked for");
+        let value = value.as_ref().map_err(|e| e.clone().context(format!("secret {name}")))?;
+        let bytes = value.bytes.expose();
+        contents.push((name, if secret.trim { without_final_newline(bytes) } else { bytes }));
+        versions.insert(name.clone(), value.version.0.clone());
+        let (reference, version) = (secret.origin.reference.to_string(), value.version.0.clone());
+        entries.push(SecretEntry { name: name.clone(), reference, version });
+    }
+    let payload = bundle::encrypt(&bundle::pack(contents.iter().copied())?, &wanted.recipients, callbacks)?;
+    if payload.len() > bundle::MAX_PAYLOAD {
+        return Err(Error::new("the secrets of this host are larger than 64 MiB together"));
+    }
+    let manifest = BundleManifest {
+        format: FORMAT.into(),
+        host: host.clone(),
+        generation,
+        created: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        payload: Payload::of(&payload),
+        recipients: wanted.recipient_ids(),
+        secrets: entries,
+        authorized_keys: wanted.authorized_keys.clone(),
+        inputs: wanted.fingerprint(&versions),
+    }
+    .to_bytes();
+    let signature = bundle::sign(&manifest, key)?.into_bytes();
+    Ok(BundleFiles { manifest, signature, payload })
+}

@@ -1,0 +1,178 @@
+//! Which source a reference is read from, and opening sources when they are first needed.
+
+use crate::base::{Error, Result, SecretBytes, SecretName};
+use crate::manifest::{Manifest, Repository, Secret, SourceKind, SourceSettings};
+use crate::operator::{Keyring, Keys};
+use crate::source::{AgeFiles, Connect, ConnectSettings, Reference, Source, Value, Version};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+/// One value's place: a source of the manifest, and the reference in it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Origin {
+    /// The source's name in the manifest.
+    pub source: String,
+    /// The address in it.
+    pub reference: Reference,
+}
+
+impl Origin {
+    /// Where a secret's value comes from.
+    ///
+    /// # Errors
+    /// When no source fits, or several do.
+    pub fn of(manifest: &Manifest, secret: &Secret) -> Result<Self> {
+        let kind = match secret.from {
+            Reference::Op(_) => SourceKind::Connect,
+            Reference::Age(_) => SourceKind::Age,
+        };
+        let fitting: Vec<_> = manifest.sources.iter().filter(|(_, s)| s.kind == kind).map(|(name, _)| name).collect();
+        let source = match (&secret.source, &fitting[..]) {
+            (Some(named), fitting) if fitting.contains(&named) => named.clone(),
+            (Some(_), _) => {
+                return Err(Error::new("its `source` is not one of pkeys.toml that can hold such a reference")
+                    .hint(format!("known: {}", list(&fitting))));
+            }
+            (None, [one]) => (*one).clone(),
+            (None, []) => match kind {
+                SourceKind::Age => "age".into(),
+                SourceKind::Connect => "connect".into(),
+            },
+            (None, several) => {
+                return Err(Error::new("several sources can hold such a reference")
+                    .hint(format!("say which: source = one of {}", list(several))));
+            }
+        };
+        Ok(Self { source, reference: secret.from.clone() })
+    }
+}
+
+fn list(names: &[&String]) -> String {
+    names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
+}
+
+/// The manifest's sources, each opened when it is first needed.
+pub struct Sources<'a> {
+    repository: &'a Repository,
+    keys: &'a Keys,
+    open: RefCell<BTreeMap<String, Rc<dyn Source + 'a>>>,
+    warnings: RefCell<Vec<String>>,
+}
+
+impl<'a> Sources<'a> {
+    /// The sources of a repository, read with the operator's keys.
+    pub fn new(repository: &'a Repository, keys: &'a Keys) -> Self {
+        Self { repository, keys, open: RefCell::default(), warnings: RefCell::default() }
+    }
+
+    /// What the operator should know of the sources that were opened.
+    pub fn warnings(&self) -> Vec<String> {
+        self.warnings.borrow().clone()
+    }
+
+    /// The current version of each value, reading no secret.
+    pub fn versions(&self, origins: &BTreeSet<Origin>) -> BTreeMap<Origin, Result<Version>> {
+        self.ask(origins, |source, references| source.versions(references))
+    }
+
+    /// The values.
+    pub fn read(&self, origins: &BTreeSet<Origin>) -> BTreeMap<Origin, Result<Value>> {
+        self.ask(origins, |source, references| source.read(references))
+    }
+
+    /// The value of a secret of the manifest, or of a local age file that it does not name.
+    ///
+    /// # Errors
+    /// When there is no such secret, or it cannot be read.
+    pub fn read_secret(&self, name: &SecretName) -> Result<Value> {
+        match self.repository.manifest().secrets.get(name) {
+            Some(secret) => self.read_one(&Origin::of(self.repository.manifest(), secret)?),
+            None if self.repository.secret_file(name).exists() => self.read_local(name),
+            None => Err(Error::new(format!("there is no secret {name}")).hint("see `pkeys secret list`")),
+        }
+    }
+
+    /// The value of a local age file.
+    ///
+    /// # Errors
+    /// When it is not there or cannot be opened.
+    pub fn read_local(&self, name: &SecretName) -> Result<Value> {
+        let manifest = self.repository.manifest();
+        let source = manifest.sources.iter().find(|(_, s)| s.kind == SourceKind::Age).map(|(name, _)| name.as_str());
+        self.read_one(&Origin { source: source.unwrap_or("age").into(), reference: Reference::Age(name.clone()) })
+    }
+
+    fn read_one(&self, origin: &Origin) -> Result<Value> {
+        let mut answer = self.read(&BTreeSet::from([origin.clone()]));
+        answer.remove(origin).expect("each question has an answer")
+    }
+
+    fn ask<T>(
+        &self,
+        origins: &BTreeSet<Origin>,
+        ask: impl Fn(&dyn Source, &[&Reference]) -> Vec<Result<T>>,
+    ) -> BTreeMap<Origin, Result<T>> {
+        let mut by_source: BTreeMap<&str, Vec<&Origin>> = BTreeMap::new();
+        for origin in origins {
+            by_source.entry(&origin.source).or_default().push(origin);
+        }
+        let mut answers = BTreeMap::new();
+        for (name, origins) in by_source {
+            let references: Vec<_> = origins.iter().map(|origin| &origin.reference).collect();
+            let found = match self.source(name) {
+                Ok(source) => ask(&*source, &references),
+                Err(e) => references.iter().map(|_| Err(e.clone())).collect(),
+            };
+            answers.extend(origins.into_iter().cloned().zip(found));
+        }
+        answers
+    }
+
+    fn source(&self, name: &str) -> Result<Rc<dyn Source + 'a>> {
+        if let Some(source) = self.open.borrow().get(name) {
+            return Ok(source.clone());
+        }
+        let settings = self.repository.manifest().sources.get(name);
+        let is_age = settings.map_or(name == "age", |s| s.kind == SourceKind::Age);
+        let opened: Rc<dyn Source + 'a> = if is_age {
+            let directory = settings.and_then(|s| s.directory.as_deref()).unwrap_or("secrets".as_ref());
+            let keys = self.keys;
+            Rc::new(AgeFiles::new(self.repository.root().join(directory), Box::new(|| keys.identities())))
+        } else {
+            let connect = connect(self.repository, settings)?;
+            self.warnings.borrow_mut().extend(connect.warnings());
+            Rc::new(connect)
+        };
+        self.open.borrow_mut().insert(name.into(), opened.clone());
+        Ok(opened)
+    }
+}
+
+/// The server of a Connect source: the manifest's `url`, else `OP_CONNECT_HOST`.
+///
+/// # Errors
+/// When neither is there.
+pub fn connect_url(settings: Option<&SourceSettings>) -> Result<String> {
+    let environment = || std::env::var("OP_CONNECT_HOST").ok().filter(|url| !url.is_empty());
+    settings.and_then(|s| s.url.clone()).or_else(environment).ok_or_else(|| {
+        Error::new("no 1Password Connect server is named")
+            .hint("add [sources.onepassword] with kind = \"connect\" and url = \"http://…\" to pkeys.toml, or set OP_CONNECT_HOST")
+    })
+}
+
+/// The keyring's name for the token of a server.
+pub fn token_name(url: &str) -> String {
+    format!("connect-token:{}", url.trim_end_matches('/'))
+}
+
+fn connect(repository: &Repository, settings: Option<&SourceSettings>) -> Result<Connect> {
+    let url = connect_url(settings)?;
+    let environment = std::env::var("OP_CONNECT_TOKEN").ok().filter(|token| !token.is_empty()).map(SecretBytes::from);
+    let token = environment.or_else(|| Keyring.get(&token_name(&url))).ok_or_else(|| {
+        Error::new(format!("there is no token for the Connect server {url}"))
+            .hint("run `pkeys login`, or set OP_CONNECT_TOKEN")
+    })?;
+    let ca_file = settings.and_then(|s| s.ca_file.as_deref()).map(|path| repository.root().join(path));
+    Connect::new(ConnectSettings { ca_file, ..ConnectSettings::new(url, token) })
+}

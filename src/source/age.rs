@@ -1,0 +1,59 @@
+//! Local age files: `secrets/NAME.age`, opened with the operator's identities.
+
+use crate::base::{Error, Result, SecretName, files};
+use crate::bundle::{Identity, MAX_PAYLOAD, decrypt, sha256_hex};
+use crate::source::{Reference, Source, Value, Version};
+use std::path::PathBuf;
+use std::rc::Rc;
+
+/// Gives the operator's identities when they are first needed; asks for a passphrase then, once.
+pub type Identities<'a> = dyn Fn() -> Result<Rc<Vec<Identity>>> + 'a;
+
+/// A directory of age files.
+pub struct AgeFiles<'a> {
+    directory: PathBuf,
+    identities: Box<Identities<'a>>,
+}
+
+impl<'a> AgeFiles<'a> {
+    /// The files in `directory`; `identities` is called when the first one is opened.
+    pub fn new(directory: PathBuf, identities: Box<Identities<'a>>) -> Self {
+        Self { directory, identities }
+    }
+
+    fn file(&self, reference: &Reference) -> Result<(SecretName, Vec<u8>)> {
+        let Reference::Age(name) = reference else {
+            return Err(Error::new("that reference is not to a local age file"));
+        };
+        let path = self.directory.join(format!("{name}.age"));
+        let missing = || {
+            Error::new(format!("there is no {}", path.display())).hint(format!("make it: `pkeys secret set {name}`"))
+        };
+        Ok((name.clone(), files::read(&path, MAX_PAYLOAD)?.ok_or_else(missing)?))
+    }
+
+    fn version(file: &[u8]) -> Version {
+        Version(format!("sha256:{}", sha256_hex(file)))
+    }
+
+    fn value(&self, reference: &Reference) -> Result<Value> {
+        let (name, file) = self.file(reference)?;
+        let identities = (self.identities)()?;
+        let bytes = decrypt(&file, &identities, MAX_PAYLOAD).map_err(|e| {
+            e.context(format!("cannot decrypt {name}.age")).hint(
+                "is this operator a recipient of it? another operator can run `pkeys secret rekey` after adding you",
+            )
+        })?;
+        Ok(Value { bytes, version: Self::version(&file) })
+    }
+}
+
+impl Source for AgeFiles<'_> {
+    fn versions(&self, references: &[&Reference]) -> Vec<Result<Version>> {
+        references.iter().map(|reference| self.file(reference).map(|(_, file)| Self::version(&file))).collect()
+    }
+
+    fn read(&self, references: &[&Reference]) -> Vec<Result<Value>> {
+        references.iter().map(|reference| self.value(reference)).collect()
+    }
+}

@@ -1,0 +1,197 @@
+//! One GET request at a time, with its retries. Knows HTTP and nothing of vaults and items.
+//!
+//! The token goes to one address only: redirects are not followed, proxies of the environment are not used. The HTTP
+//! library keeps buffers of its own; that they are wiped when freed is the business of the program's allocator.
+
+use super::address::Address;
+use super::model::Refusal;
+use super::problem::{self, Failed};
+use super::{Policy, Settings};
+use crate::base::{Error, Result, SecretBytes, files};
+use rand_core::{OsRng, RngCore};
+use reqwest::blocking::{ClientBuilder, Response};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
+use std::io::Read;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The header that tells Connect from whatever else may answer.
+const VERSION: &str = "1password-connect-version";
+/// The largest error answer that is looked at.
+const ERROR_LIMIT: usize = 64 * 1024;
+/// The largest file of CA certificates.
+const CA_LIMIT: usize = 4 * 1024 * 1024;
+
+/// What a body turned out to be.
+pub(super) enum Body<T> {
+    /// What was asked for.
+    Good(T),
+    /// It ended too early.
+    CutShort,
+    /// Nothing that Connect sends; says what is odd about it.
+    Strange(&'static str),
+}
+
+/// A connection to one Connect server.
+pub(super) struct Client {
+    http: reqwest::blocking::Client,
+    address: Address,
+    policy: Policy,
+    timeout: Duration,
+    /// The failure after which no request is worth sending.
+    gone: Mutex<Option<Failed>>,
+}
+
+/// An answer with status 200.
+pub(super) struct Answer {
+    pub(super) body: SecretBytes,
+    /// Whether it carries Connect's version.
+    pub(super) of_connect: bool,
+}
+
+impl Client {
+    pub(super) fn new(settings: &Settings, address: Address) -> Result<Self> {
+        // Ours is the ring provider; an error only says that one is installed already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, authorization(&settings.token)?);
+        let builder = reqwest::blocking::Client::builder()
+            .user_agent(concat!("pkeys/", env!("CARGO_PKG_VERSION")))
+            .default_headers(headers)
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .no_proxy()
+            .connect_timeout(settings.connect_timeout)
+            .timeout(settings.timeout);
+        let builder = trusting(builder, &address, settings.ca_file.as_deref())?;
+        let http = builder.build().map_err(|_| {
+            Error::new("TLS could not be set up: the system has no CA certificates that could be read")
+                .hint("install the system's CA certificates, or set ca-file of the source")
+        })?;
+        Ok(Self { http, address, policy: settings.retry, timeout: settings.timeout, gone: Mutex::new(None) })
+    }
+
+    pub(super) fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Lets a server that was given up be asked again.
+    pub(super) fn forget(&self) {
+        *self.gone.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Gets `path`, at most `limit` bytes, and makes it into something with `read`. `asked` says in words what it is.
+    pub(super) fn get<T>(
+        &self,
+        path: &str,
+        asked: &str,
+        limit: usize,
+        read: impl Fn(Answer) -> Body<T>,
+    ) -> std::result::Result<T, Failed> {
+        let begin = Instant::now();
+        let mut failed = 0;
+        loop {
+            if let Some(gone) = self.gone.lock().unwrap_or_else(PoisonError::into_inner).clone() {
+                return Err(gone);
+            }
+            let problem = match self.attempt(path, asked, limit).map(&read) {
+                Ok(Body::Good(good)) => return Ok(good),
+                Ok(Body::CutShort) => problem::cut_short(&self.address),
+                Ok(Body::Strange(how)) => problem::stranger(&self.address, how),
+                Err(problem) => problem,
+            };
+            failed += 1;
+            match self.policy.wait(problem.failure, failed, begin.elapsed(), OsRng.next_u32()) {
+                Some(wait) => std::thread::sleep(wait),
+                None => {
+                    if problem.concerns_all() {
+                        *self.gone.lock().unwrap_or_else(PoisonError::into_inner) = Some(problem.clone());
+                    }
+                    return Err(problem);
+                }
+            }
+        }
+    }
+
+    fn attempt(&self, path: &str, asked: &str, limit: usize) -> std::result::Result<Answer, Failed> {
+        let deadline = Instant::now() + self.timeout;
+        let response = self.http.get(self.address.of(path)).send().map_err(|e| problem::sending(&self.address, &e))?;
+        let status = response.status().as_u16();
+        if response.status().is_redirection() {
+            let location = response.headers().get(LOCATION).and_then(|to| to.to_str().ok());
+            return Err(problem::redirect(&self.address, status, location));
+        }
+        if status != 200 {
+            let after = response.headers().get(RETRY_AFTER).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
+            let said = body(response, deadline, ERROR_LIMIT).ok();
+            let said = said.and_then(|said| serde_json::from_slice::<Refusal>(said.expose()).ok());
+            let said = said.as_ref().map(|refusal| refusal.message.as_str());
+            return Err(problem::status(&self.address, status, asked, said, after));
+        }
+        let of_connect = response.headers().contains_key(VERSION);
+        let body = body(response, deadline, limit).map_err(|e| problem::reading(&self.address, &e))?;
+        Ok(Answer { body, of_connect })
+    }
+}
+
+/// Reads a JSON body.
+pub(super) fn json<T: serde::de::DeserializeOwned>(answer: Answer) -> Body<T> {
+    match serde_json::from_slice(answer.body.expose()) {
+        Ok(good) => Body::Good(good),
+        Err(e) if e.is_eof() => Body::CutShort,
+        Err(e) if e.is_data() => Body::Strange("the JSON has another shape"),
+        Err(_) => Body::Strange("it is not JSON"),
+    }
+}
+
+fn body(response: Response, deadline: Instant, limit: usize) -> std::io::Result<SecretBytes> {
+    let expected = response.content_length().and_then(|n| usize::try_from(n).ok()).unwrap_or(16 * 1024);
+    SecretBytes::read_from(&mut Until { response, deadline }, expected, limit)
+}
+
+/// The library's time limit begins anew with each read; this one does not.
+struct Until {
+    response: Response,
+    deadline: Instant,
+}
+
+impl Read for Until {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        if Instant::now() > self.deadline {
+            return Err(std::io::ErrorKind::TimedOut.into());
+        }
+        self.response.read(into)
+    }
+}
+
+fn authorization(token: &SecretBytes) -> Result<HeaderValue> {
+    const HINT: &str = "run `pkeys login` to store the token, or set OP_CONNECT_TOKEN to it, with nothing around it";
+    let token = token.expose().trim_ascii();
+    if token.is_empty() {
+        return Err(Error::new("the Connect token is empty").hint(HINT));
+    }
+    let mut line = SecretBytes::with_capacity(token.len() + 7);
+    line.extend(b"Bearer ");
+    line.extend(token);
+    let value = HeaderValue::from_bytes(line.expose()).ok().filter(|_| token.iter().all(u8::is_ascii_graphic));
+    let mut value =
+        value.ok_or_else(|| Error::new("the Connect token has a character in it that no token has").hint(HINT))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// Sets whose certificates count: the system's and those of `ca_file`. Plain HTTP needs none, and loads none.
+fn trusting(builder: ClientBuilder, address: &Address, ca_file: Option<&Path>) -> Result<ClientBuilder> {
+    let Some(path) = ca_file else {
+        return Ok(if address.is_plain() { builder.tls_certs_only([]) } else { builder });
+    };
+    const HINT: &str = "ca-file of the source names a file of PEM certificates";
+    let text = files::read(path, CA_LIMIT)?
+        .ok_or_else(|| Error::new(format!("there is no CA file {}", path.display())).hint(HINT))?;
+    let certificates = reqwest::Certificate::from_pem_bundle(&text).unwrap_or_default();
+    if certificates.is_empty() {
+        return Err(Error::new(format!("{} holds no certificate", path.display())).hint(HINT));
+    }
+    Ok(builder.tls_certs_merge(certificates))
+}

@@ -1,0 +1,236 @@
+//! A place to tell stories in: a repository, an operator, hosts with real SSH keys, and the real programs.
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
+use std::ffi::OsStr;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// What a program printed and how it ended.
+#[derive(Debug)]
+pub struct Ran {
+    pub status: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl Ran {
+    pub fn of(output: Output) -> Self {
+        use std::os::unix::process::ExitStatusExt;
+        let status = output.status.code().unwrap_or_else(|| 128 + output.status.signal().unwrap_or(0));
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        Self { status, out: text(&output.stdout), err: text(&output.stderr) }
+    }
+
+    /// Demands success; gives standard output.
+    #[track_caller]
+    pub fn good(self) -> String {
+        assert_eq!(self.status, 0, "{self:?}");
+        self.out
+    }
+
+    /// Demands failure with an `error:` and a `hint:` line that hold these words.
+    #[track_caller]
+    pub fn bad(self, message: &str, hint: &str) -> String {
+        assert_eq!(self.status, 1, "{self:?}");
+        let line =
+            |start: &str, part: &str| self.err.lines().any(|line| line.starts_with(start) && line.contains(part));
+        assert!(line("error:", message), "no error with {message:?} in\n{}", self.err);
+        assert!(line("hint:", hint), "no hint with {hint:?} in\n{}", self.err);
+        self.err
+    }
+}
+
+/// Runs a program that must be there.
+#[track_caller]
+pub fn run<S: AsRef<OsStr>>(program: &str, arguments: &[S], input: &[u8]) -> Ran {
+    run_command(Command::new(program).args(arguments), input)
+}
+
+#[track_caller]
+pub fn run_command(command: &mut Command, input: &[u8]) -> Ran {
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap_or_else(|e| {
+            panic!("{:?} does not start ({e}): run tests/run, which installs it", command.get_program())
+        });
+    let mut stdin = child.stdin.take().expect("piped");
+    let input = input.to_vec();
+    let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
+    let output = child.wait_with_output().expect("it ends");
+    writer.join().expect("the writer ends");
+    Ran::of(output)
+}
+
+pub fn pkeys_binary() -> &'static str {
+    env!("CARGO_BIN_EXE_pkeys")
+}
+
+/// A repository with an operator, in a directory of its own that goes when dropped.
+pub struct Sandbox {
+    pub top: tempfile::TempDir,
+}
+
+impl Sandbox {
+    /// An empty one.
+    pub fn empty() -> Self {
+        let top = tempfile::tempdir().expect("a temporary directory");
+        std::fs::create_dir(top.path().join("repo")).unwrap();
+        std::fs::create_dir(top.path().join("tmp")).unwrap();
+        Self { top }
+    }
+
+    /// After `pkeys init --no-passphrase`.
+    pub fn new() -> Self {
+        let sandbox = Self::empty();
+        sandbox.pkeys(&["init", "--no-passphrase", "--name", "ann"]).good();
+        sandbox
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.top.path().join(name)
+    }
+
+    pub fn repo(&self) -> PathBuf {
+        self.path("repo")
+    }
+
+    /// The operator's program, with nothing of the person's own environment.
+    pub fn command(&self) -> Command {
+        self.command_of(pkeys_binary())
+    }
+
+    /// Any program, in the same surroundings.
+    pub fn command_of(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.top.path())
+            .env("USER", "ann")
+            .env("TMPDIR", self.path("tmp"))
+            .env("PKEYS_CONFIG_DIR", self.path("config"))
+            .env("PKEYS_NO_KEYRING", "1")
+            .current_dir(self.repo());
+        command
+    }
+
+    #[track_caller]
+    pub fn pkeys(&self, arguments: &[&str]) -> Ran {
+        self.pkeys_with(arguments, b"")
+    }
+
+    #[track_caller]
+    pub fn pkeys_with(&self, arguments: &[&str], input: &[u8]) -> Ran {
+        run_command(self.command().args(arguments), input)
+    }
+
+    /// Runs `pkeys` on a terminal of its own and types these lines, each once it is asked for.
+    #[track_caller]
+    pub fn pkeys_typing(&self, arguments: &[&str], lines: &[&str]) -> Ran {
+        use std::io::Read;
+        let quoted: Vec<_> = arguments.iter().map(|a| format!("'{a}'")).collect();
+        let line = format!("{} {}", pkeys_binary(), quoted.join(" "));
+        let mut child = self
+            .command_of("script")
+            .args(["-qec", &line, "/dev/null"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("script is installed by tests/run");
+        let (mut keyboard, mut screen) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let (mut seen, mut lines, mut byte) = (Vec::new(), lines.iter(), [0]);
+        while screen.read(&mut byte).is_ok_and(|n| n == 1) {
+            seen.push(byte[0]);
+            if seen.ends_with(b": ") || seen.ends_with(b"[y/N] ") {
+                // The prompt is printed before the echo is turned off.
+                std::thread::sleep(std::time::Duration::from_millis(300));
+                let Some(line) = lines.next() else { break };
+                keyboard.write_all(format!("{line}\n").as_bytes()).unwrap();
+            }
+        }
+        drop(keyboard);
+        let mut ran = Ran::of(child.wait_with_output().expect("it ends"));
+        ran.out = String::from_utf8_lossy(&seen).into_owned();
+        ran
+    }
+
+    /// A host with a real SSH host key; gives the path of its private half.
+    #[track_caller]
+    pub fn host(&self, name: &str, more: &[&str]) -> PathBuf {
+        let (private, public) = self.ssh_key(name, "ed25519");
+        let mut arguments = vec!["host", "add", name, "--recipient", &public];
+        arguments.extend(more);
+        self.pkeys(&arguments).good();
+        private
+    }
+
+    /// A new SSH key: the private file and the public line.
+    pub fn ssh_key(&self, name: &str, kind: &str) -> (PathBuf, String) {
+        let private = self.path(&format!("{name}.key"));
+        run("ssh-keygen", &["-q", "-t", kind, "-N", "", "-C", name, "-f", private.to_str().unwrap()], b"").good();
+        let public = std::fs::read_to_string(self.path(&format!("{name}.key.pub"))).unwrap();
+        (private, public.trim().to_owned())
+    }
+
+    /// Sets a secret for some hosts.
+    #[track_caller]
+    pub fn secret(&self, name: &str, value: &[u8], hosts: &[&str]) {
+        let mut arguments = vec!["secret", "set", name];
+        hosts.iter().for_each(|host| arguments.extend(["--host", host]));
+        self.pkeys_with(&arguments, value).good();
+    }
+
+    pub fn read(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.repo().join(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
+    }
+
+    /// Every file of the repository with its bytes, to see what a command changed.
+    pub fn snapshot(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        files_below(&self.repo()).into_iter().map(|path| (path.clone(), std::fs::read(&path).unwrap())).collect()
+    }
+
+    /// Demands that no file below the sandbox holds these bytes, other than those named.
+    #[track_caller]
+    pub fn nowhere(&self, bytes: &[u8], except: &[&Path]) {
+        for path in files_below(self.top.path()).iter().filter(|path| !except.contains(&path.as_path())) {
+            let content = std::fs::read(path).unwrap_or_default();
+            let found = content.windows(bytes.len()).any(|window| window == bytes);
+            assert!(!found, "plaintext in {}", path.display());
+        }
+    }
+
+    /// Writes an executable shell script.
+    pub fn script(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
+        std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    }
+}
+
+/// All regular files below a directory, sorted.
+pub fn files_below(top: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut open = vec![top.to_owned()];
+    while let Some(directory) = open.pop() {
+        for entry in std::fs::read_dir(&directory).unwrap().flatten() {
+            match entry.file_type().unwrap() {
+                kind if kind.is_dir() => open.push(entry.path()),
+                kind if kind.is_file() => found.push(entry.path()),
+                _ => {}
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Whether the tests run as root; says so in one line where they do not.
+pub fn root(what: &str) -> bool {
+    let root = rustix::process::geteuid().is_root();
+    if !root {
+        eprintln!("skipped: {what} (needs root)");
+    }
+    root
+}

@@ -1,0 +1,55 @@
+//! What the host's program must not pull in.
+
+use std::process::Command;
+
+fn tree(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--offline", "--prefix", "none", "--format", "{p}", "-e", "normal,no-proc-macro"])
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo tree runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("cargo prints text")
+}
+
+const FORBIDDEN: &[&str] = &[
+    "reqwest",
+    "hyper",
+    "http",
+    "h2",
+    "rustls",
+    "ring",
+    "openssl",
+    "native-tls",
+    "tokio",
+    "async-io",
+    "async-executor",
+    "smol",
+    "zbus",
+    "cedar-policy",
+    "toml",
+    "toml_edit",
+    "keyring",
+    "indicatif",
+];
+
+fn crates(tree: &str) -> Vec<&str> {
+    tree.lines().filter_map(|line| line.split(' ').next()).collect()
+}
+
+#[test]
+fn the_hosts_program_has_no_http_tls_async_or_policy_crate() {
+    let tree = tree(&["--no-default-features"]);
+    let found: Vec<_> = crates(&tree).into_iter().filter(|name| FORBIDDEN.contains(name)).collect();
+    assert!(found.is_empty(), "{found:?}");
+    assert!(crates(&tree).contains(&"age"), "the tree was not read");
+}
+
+#[test]
+fn the_list_names_crates_that_the_operators_program_really_has() {
+    let tree = tree(&[]);
+    for name in ["reqwest", "hyper", "rustls", "ring", "tokio", "toml_edit"] {
+        assert!(crates(&tree).contains(&name), "{name}");
+    }
+}

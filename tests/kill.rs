@@ -1,0 +1,106 @@
+//! Killed at every system call that changes something: nothing half-written, and the next run succeeds.
+
+mod common;
+
+use common::{Ran, Sandbox, run_command};
+
+/// The calls by which pkeys changes files.
+const CHANGING: &[&str] =
+    &["mkdir", "write", "fchmod", "fsync", "rename", "renameat2", "link", "unlink", "unlinkat", "rmdir", "flock"];
+
+/// Runs a command, killed at the `number`th of one call. `None` when it ended before.
+fn killed(sandbox: &Sandbox, call: &str, number: usize, arguments: &[&str], input: &[u8]) -> Option<Ran> {
+    let inject = format!("inject={call}:signal=KILL:when={number}");
+    let trace = format!("trace={call}");
+    let mut command = sandbox.command_of("strace");
+    command.args(["-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", &inject, common::pkeys_binary()]).args(arguments);
+    let ran = run_command(&mut command, input);
+    (ran.status == 137).then_some(ran)
+}
+
+/// Kills a command at each of its changing calls; `between` prepares each try, `after` looks at what a kill left.
+fn at_every_call(
+    sandbox: &Sandbox,
+    arguments: &[&str],
+    input: &[u8],
+    mut between: impl FnMut(usize),
+    mut after: impl FnMut(),
+) {
+    let mut kills = 0;
+    for call in CHANGING {
+        for number in 1..200 {
+            between(kills);
+            if killed(sandbox, call, number, arguments, input).is_none() {
+                break;
+            }
+            kills += 1;
+            after();
+            sandbox.pkeys_with(arguments, input).good();
+            let left = common::files_below(sandbox.top.path());
+            let left: Vec<_> = left.iter().filter(|path| path.to_string_lossy().contains(".pkeys-tmp-")).collect();
+            assert!(left.is_empty(), "{call} {number}: {left:?}");
+        }
+    }
+    assert!(kills > 5, "{arguments:?} was killed {kills} times only");
+    println!("{arguments:?}: killed at {kills} calls, and survived");
+}
+
+#[test]
+fn render() {
+    let sandbox = Sandbox::new();
+    sandbox.host("web", &[]);
+    sandbox.host("db", &[]);
+    sandbox.secret("a", b"needle-0", &["*"]);
+    sandbox.pkeys(&["render"]).good();
+    at_every_call(
+        &sandbox,
+        &["render"],
+        b"",
+        |round| sandbox.secret("a", format!("needle-{round}").as_bytes(), &[]),
+        || {
+            // Each host has its old bundle or its new one, whole.
+            sandbox.pkeys(&["verify"]).good();
+            sandbox.nowhere(b"needle-", &[]);
+        },
+    );
+}
+
+#[test]
+fn secret_set() {
+    let sandbox = Sandbox::new();
+    sandbox.host("web", &[]);
+    at_every_call(
+        &sandbox,
+        &["secret", "set", "a", "--host", "web"],
+        b"needle",
+        |_| drop(sandbox.pkeys(&["secret", "rm", "a"])),
+        || {
+            sandbox.pkeys(&["host", "list"]).good();
+            sandbox.nowhere(b"needle", &[]);
+            let shown = sandbox.pkeys(&["secret", "show", "a"]);
+            assert!(shown.status == 1 || shown.out == "needle", "{shown:?}");
+        },
+    );
+}
+
+#[test]
+fn host_add() {
+    let sandbox = Sandbox::new();
+    let (_, key) = sandbox.ssh_key("k", "ed25519");
+    let parses = || drop(sandbox.pkeys(&["host", "list"]).good());
+    let prepare = |_| drop(sandbox.pkeys(&["host", "remove", "web"]));
+    at_every_call(&sandbox, &["host", "add", "web", "--recipient", &key], b"", prepare, parses);
+}
+
+#[test]
+fn init() {
+    let sandbox = Sandbox::empty();
+    let again = |_| {
+        let _ = std::fs::remove_dir_all(sandbox.path("config"));
+        let _ = std::fs::remove_file(sandbox.repo().join("pkeys.toml"));
+    };
+    at_every_call(&sandbox, &["init", "--no-passphrase"], b"", again, || {});
+    sandbox.host("web", &[]);
+    sandbox.secret("a", b"1", &["web"]);
+    sandbox.pkeys(&["render"]).good();
+}
