@@ -9,7 +9,6 @@
 //! assert_eq!(proxy.violations(), Vec::<String>::new());
 //! ```
 #![allow(dead_code, reason = "each test program uses its own part")]
-#![allow(clippy::disallowed_methods, reason = "a test's files are its own")]
 
 #[path = "http.rs"]
 pub(crate) mod http;

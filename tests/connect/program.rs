@@ -1,5 +1,4 @@
 //! The program itself: where it listens, what it says, what data it takes.
-#![allow(clippy::disallowed_methods, reason = "a test's files are its own")]
 
 use std::process::{Command, Output};
 

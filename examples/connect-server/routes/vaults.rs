@@ -10,7 +10,7 @@ use crate::App;
 use crate::auth::Caller;
 use crate::filter::Filter;
 use crate::reply::Reply;
-use crate::store::{VaultInfo, check_id};
+use crate::store::{Vault, VaultInfo, check_id};
 
 pub(crate) async fn list(
     State(app): State<Arc<App>>,
@@ -23,7 +23,7 @@ pub(crate) async fn list(
     grant.record(&mut store, None, None, true);
     let vaults = store.vaults.iter().filter(|vault| grant.sees(&vault.info.id));
     let matching = vaults.filter(|vault| filter.as_ref().is_none_or(|filter| filter.matches(&vault.info.name)));
-    Ok(Json(matching.map(|vault| vault.view()).collect()))
+    Ok(Json(matching.map(Vault::view).collect()))
 }
 
 pub(crate) async fn read(State(app): State<Arc<App>>, Path(vault): Path<String>, caller: Caller) -> Reply<VaultInfo> {
