@@ -62,6 +62,8 @@ pub(super) enum Command {
     Status,
     /// Find mistakes in pkeys.toml
     Check,
+    /// Show the main job, end to end, in a directory that is removed again
+    Demo(Demo),
     /// Print completions for a shell
     Completions {
         /// Which shell
@@ -215,6 +217,13 @@ pub(super) struct Verify {
     /// The hosts [default: all]
     #[arg(value_name = "HOST")]
     pub hosts: Vec<HostName>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Demo {
+    /// Keep everything in this new directory
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
 }
 
 fn selector(text: &str) -> Result<String, crate::base::Error> {

@@ -153,7 +153,8 @@ fn public_part(line: &str) -> String {
     line.split_ascii_whitespace().take(2).collect::<Vec<_>>().join(" ")
 }
 
-fn template(name: &HostName, recipients: &[String], signer: &str) -> String {
+/// The manifest of a new repository.
+pub(super) fn template(name: &HostName, recipients: &[String], signer: &str) -> String {
     let quoted = |text: &str| toml_edit::Value::from(text).to_string();
     let recipients: Vec<_> = recipients.iter().map(|r| quoted(r)).collect();
     format!(

@@ -5,6 +5,7 @@
 mod args;
 mod check;
 mod context;
+mod demo;
 mod host;
 mod init;
 mod login;
@@ -37,6 +38,7 @@ pub fn run() -> ExitCode {
         Command::Verify(args) => verify::run(&context, &args.hosts),
         Command::Status => status::run(&context),
         Command::Check => check::run(&context),
+        Command::Demo(args) => demo::run(&context, &args),
         Command::Completions { shell } => manual::completions(&context, shell),
         Command::Man => manual::man(&context),
     };

@@ -7,6 +7,7 @@ use crate::cli::context::Context;
 use crate::cli::ui::{Tone, count};
 use crate::cli::{secret_edit, secret_new};
 use crate::manifest::Repository;
+use crate::operator::Keys;
 use crate::render::Sources;
 use crate::source::Reference;
 use serde_json::json;
@@ -44,32 +45,35 @@ fn set(context: &Context, args: &SecretSet) -> Result<bool> {
     save(context, args, &value)
 }
 
-/// Encrypts a value, writes it, and enters it into the manifest where it is not yet.
+/// Stores a value and says what became of it.
 pub(super) fn save(context: &Context, args: &SecretSet, value: &SecretBytes) -> Result<bool> {
     let mut repository = context.locked_repository()?;
-    let keys = context.keys()?;
+    let name = &args.name;
+    let known = store(&mut repository, &context.keys()?, args, value)?;
+    context.ui.out(&format!("{} {}", if known { "changed" } else { "added" }, name));
+    let manifest = repository.manifest();
+    match manifest.secrets.get(name).map_or(0, |secret| manifest.selected(&secret.hosts).count()) {
+        0 => context
+            .ui
+            .note(&format!("Nobody gets it yet: `pkeys secret set {name} --host HOST`, or `hosts` in pkeys.toml")),
+        number => context.ui.note(&format!("{} will get it: `pkeys render`", count(number, "host"))),
+    }
+    Ok(true)
+}
+
+/// Encrypts a value, writes it, and enters it into the manifest where it is not yet. Returns whether it was there.
+pub(super) fn store(repository: &mut Repository, keys: &Keys, args: &SecretSet, value: &SecretBytes) -> Result<bool> {
     if value.len() > MAX_PAYLOAD - MAX_PAYLOAD / 1024 {
         return Err(Error::new("the value is larger than 64 MiB").hint("encrypt the file, and deliver its key"));
     }
-    let name = &args.name;
-    let path = repository.secret_file(name);
-    let known = path.exists();
+    let known = repository.secret_file(&args.name).exists();
     // Before the file: an edit that cannot be must not leave a changed secret behind.
-    let edit = entry(&repository, args)?;
-    write(&repository, name, value, keys.callbacks())?;
+    let edit = entry(repository, args)?;
+    write(repository, &args.name, value, keys.callbacks())?;
     if let Some(edit) = edit {
         repository.save(&edit)?;
     }
-    context.ui.out(&format!("{} {}", if known { "changed" } else { "added" }, name));
-    let hosts =
-        repository.manifest().secrets.get(name.as_str()).map(|s| repository.manifest().selected(&s.hosts).count());
-    match hosts {
-        Some(0) | None => context
-            .ui
-            .note(&format!("Nobody gets it yet: `pkeys secret set {name} --host HOST`, or `hosts` in pkeys.toml")),
-        Some(number) => context.ui.note(&format!("{} will get it: `pkeys render`", count(number, "host"))),
-    }
-    Ok(true)
+    Ok(known)
 }
 
 /// The change of the manifest that a new secret or new hosts need.
