@@ -1,6 +1,6 @@
 //! From the manifest and the sources to bundles: what each host should have, whether it has it, and making it so.
 //!
-//! Decides first ([`plan`]: data, no change), then does it ([`run`]). May import `manifest`, `source`, `operator`,
+//! Decides first ([`plan()`]: data, no change), then does it ([`run()`]). May import `manifest`, `source`, `operator`,
 //! `bundle` and `base`.
 
 mod inputs;

@@ -27,7 +27,7 @@ missing() {
 packages="$(missing)"
 if [ -n "$packages" ]; then
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-        echo "error: these packages are missing:" $packages >&2
+        echo "error: these packages are missing:" "$packages" >&2
         exit 1
     fi
     apt-get update -q
