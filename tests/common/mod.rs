@@ -142,7 +142,7 @@ impl Sandbox {
         let (mut seen, mut lines, mut byte) = (Vec::new(), lines.iter(), [0]);
         while screen.read(&mut byte).is_ok_and(|n| n == 1) {
             seen.push(byte[0]);
-            if seen.ends_with(b": ") || seen.ends_with(b"[y/N] ") {
+            if asks(&seen) {
                 // The prompt is printed before the echo is turned off.
                 std::thread::sleep(std::time::Duration::from_millis(300));
                 let Some(line) = lines.next() else { break };
@@ -207,6 +207,13 @@ impl Sandbox {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
         path
     }
+}
+
+/// Whether the last line on a screen is a question.
+fn asks(screen: &[u8]) -> bool {
+    let line = screen.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+    let questions = ["Passphrase for", "New passphrase", "The same again", "Value of", "Connect token"];
+    line.ends_with(b"[y/N] ") || line.ends_with(b": ") && questions.iter().any(|q| line.starts_with(q.as_bytes()))
 }
 
 /// All regular files below a directory, sorted.
