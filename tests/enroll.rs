@@ -24,9 +24,10 @@ impl Sshd {
             .stderr(Stdio::null())
             .spawn()
             .expect("sshd is installed by tests/run");
+        let sshd = Self { child, port };
         for _ in 0..200 {
             if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                return Self { child, port };
+                return sshd;
             }
             std::thread::sleep(std::time::Duration::from_millis(50));
         }

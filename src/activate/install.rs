@@ -87,10 +87,9 @@ fn run(spec: &Spec, options: &Options, outcome: &mut Outcome) -> Result<()> {
     }
     if let Some(directory) = &options.queue_units
         && !(outcome.restart_units.is_empty() && outcome.reload_units.is_empty())
+        && let Err(e) = queue(&root, directory, options.dry_run, outcome)
     {
-        let directory =
-            root.directory(directory, true)?.ok_or_else(|| Error::new("the unit lists' directory vanished"))?;
-        changes::queue(&directory, options.dry_run, &outcome.restart_units, &outcome.reload_units)?;
+        outcome.problems.push(format!("units to restart or reload: {e}"));
     }
     (outcome.added, outcome.changed, outcome.removed) = (changes.added, changes.changed, changes.removed);
     outcome.status = match (keys_only, outcome.problems.is_empty()) {
@@ -99,6 +98,11 @@ fn run(spec: &Spec, options: &Options, outcome: &mut Outcome) -> Result<()> {
         (false, false) => Status::Degraded,
     };
     Ok(())
+}
+
+fn queue(root: &Root, directory: &Path, dry_run: bool, outcome: &Outcome) -> Result<()> {
+    let directory = root.directory(directory, true)?.ok_or_else(|| Error::new("the lists' directory vanished"))?;
+    changes::queue(&directory, dry_run, &outcome.restart_units, &outcome.reload_units)
 }
 
 /// Waits until no other activation runs.
