@@ -1,7 +1,7 @@
 //! Mistakes in a manifest that parses: each with its line and what to do.
 
 use crate::base::HostName;
-use crate::manifest::{Manifest, Repository, Selector, SourceKind};
+use crate::manifest::{Manifest, Origin, Repository, Selector, SourceKind};
 use crate::source::Reference;
 
 /// One mistake.
@@ -144,7 +144,7 @@ fn hosts(findings: &mut Findings, manifest: &Manifest) {
 fn secrets(findings: &mut Findings, manifest: &Manifest) {
     for (name, secret) in &manifest.secrets {
         let path = ["secrets", name.as_str()];
-        if let Err(e) = crate::render::Origin::of(manifest, secret) {
+        if let Err(e) = Origin::of(manifest, secret) {
             findings.failed(&path, &format!("secret {name}"), &e);
         }
         if let Reference::Age(file) = &secret.from {

@@ -5,10 +5,12 @@
 mod check;
 mod edit;
 mod model;
+mod origin;
 mod parse;
 mod repository;
 
 pub use check::{Finding, check};
 pub use edit::Edit;
 pub use model::{BreakGlass, Host, Manifest, Secret, Selector, SourceKind, SourceSettings, User};
+pub use origin::Origin;
 pub use repository::{MANIFEST_FILE, Repository};

@@ -2,8 +2,7 @@
 
 use crate::base::{HostName, Result, SecretName, UserName};
 use crate::bundle::{FORMAT, Manifest as BundleManifest, Recipient, sha256_hex};
-use crate::manifest::Manifest;
-use crate::render::Origin;
+use crate::manifest::{Manifest, Origin};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 

@@ -12,5 +12,5 @@ mod verify;
 pub use inputs::{Reason, Wanted};
 pub use plan::{HostPlan, State, plan};
 pub use run::{Rendered, run};
-pub use sources::{Origin, Sources, connect_url, token_name};
+pub use sources::{Sources, connect_url, token_name};
 pub use verify::verify;

@@ -2,8 +2,8 @@
 
 use crate::base::{Error, HostName, Result, SecretName};
 use crate::bundle::{BundleFiles, Manifest as BundleManifest, Signers};
-use crate::manifest::Repository;
-use crate::render::{Origin, Reason, Sources, Wanted};
+use crate::manifest::{Origin, Repository};
+use crate::render::{Reason, Sources, Wanted};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is to be done for one host.

@@ -2,9 +2,9 @@
 
 use crate::base::{Error, HostName, Result, secret::without_final_newline};
 use crate::bundle::{self, BundleFiles, FORMAT, Manifest as BundleManifest, Payload, SecretEntry};
-use crate::manifest::Repository;
+use crate::manifest::{Origin, Repository};
 use crate::operator::Keys;
-use crate::render::{HostPlan, Origin, Sources, State, Wanted};
+use crate::render::{HostPlan, Sources, State, Wanted};
 use crate::source::Value;
 use ssh_key::PrivateKey;
 use std::collections::{BTreeMap, BTreeSet};
