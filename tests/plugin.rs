@@ -1,0 +1,65 @@
+//! age plugins: recipients of hosts and operators, and identities on both sides.
+
+mod common;
+
+use common::{Sandbox, run, run_command};
+use serde_json::json;
+
+/// PATH with the test's plugin, and without.
+fn path_with_plugin() -> String {
+    let rest = std::env::var("PATH").unwrap();
+    format!("{}/tests/plugin:{rest}", env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn a_plugins_keys_work_for_operators_and_hosts_and_with_age_itself() {
+    let sandbox = Sandbox::empty();
+    let path = path_with_plugin();
+    let plugin = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/plugin/age-plugin-shuffle");
+    let keys = run(plugin, &["keys"], b"").good();
+    let (recipient, identity) = keys.trim().split_once('\n').unwrap();
+    let identity_file = sandbox.path("plugin-identity");
+    std::fs::write(&identity_file, format!("# a plugin's\n{identity}\n")).unwrap();
+    let identity_file = identity_file.to_str().unwrap();
+    let pkeys = |arguments: &[&str], input: &[u8]| {
+        run_command(sandbox.command().env("PATH", &path).env("PKEYS_IDENTITY", identity_file).args(arguments), input)
+    };
+
+    // `init` cannot know a plugin's public half, and says so.
+    run_command(sandbox.command().args(["init", "--no-passphrase", "--name", "ann"]), b"").good();
+    let manifest = sandbox.repo().join("pkeys.toml");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    std::fs::write(&manifest, text.replace("ann = [\"age1", &format!("plug = [\"{recipient}\"]\nann = [\"age1")))
+        .unwrap();
+
+    pkeys(&["host", "add", "web", "--recipient", recipient], b"").good();
+    pkeys(&["secret", "set", "a", "--host", "web"], b"through a plugin").good();
+    assert_eq!(pkeys(&["secret", "show", "a"], b"").good(), "through a plugin");
+    pkeys(&["render"], b"").good();
+    pkeys(&["verify"], b"").good();
+
+    let bundle = sandbox.repo().join("bundles/web");
+    let open = format!("age -d -i {identity_file} {}/secrets.age | tar -xO secrets/a", bundle.display());
+    let opened = run_command(sandbox.command_of("sh").env("PATH", &path).args(["-c", &open]), b"").good();
+    assert_eq!(opened, "through a plugin");
+
+    let signer = std::fs::read_to_string(sandbox.path("config/signing-key.pub")).unwrap();
+    let spec = json!({ "version": 1, "host": "web", "bundles": ["/bundle"], "identities": ["/identity"], "trustedSigners": [signer.trim()] });
+    let root = sandbox.path("root");
+    std::fs::create_dir(&root).unwrap();
+    std::fs::write(root.join("spec.json"), spec.to_string()).unwrap();
+    std::fs::copy(identity_file, root.join("identity")).unwrap();
+    run("cp", &["-r", bundle.to_str().unwrap(), root.join("bundle").to_str().unwrap()], b"").good();
+    let install = |path: &str| {
+        let mut command = sandbox.command_of(env!("CARGO_BIN_EXE_pkeys-activate"));
+        command.arg("install").arg("--spec").arg(root.join("spec.json")).arg("--root").arg(&root);
+        run_command(command.env("PATH", path), b"")
+    };
+    let without = install("/usr/bin:/bin");
+    assert!(without.status == 3 && without.err.contains("age-plugin-shuffle is not installed"), "{without:?}");
+    install(&path).good();
+    assert_eq!(std::fs::read(root.join("run/pkeys/secrets/a")).unwrap(), b"through a plugin");
+
+    let missing = run_command(sandbox.command().args(["secret", "set", "b"]), b"x");
+    missing.bad("the age plugin age-plugin-shuffle is not installed", "PATH");
+}
