@@ -94,6 +94,8 @@ fn json_is_json_and_a_pipe_is_plain() {
     let sandbox = Sandbox::new();
     sandbox.host("web", &[]);
     sandbox.secret("a", b"1", &["web"]);
+    assert!(!sandbox.pkeys(&["status"]).good().contains('\x1b'));
+    assert!(sandbox.pkeys(&["status", "--color", "always"]).good().contains('\x1b'));
     for arguments in [
         &["render", "--json"][..],
         &["status", "--json"],
@@ -101,14 +103,17 @@ fn json_is_json_and_a_pipe_is_plain() {
         &["check", "--json"],
         &["host", "list", "--json"],
         &["secret", "list", "--json"],
+        &["secret", "generate", "g", "--json"],
+        &["host", "remove", "web", "--json"],
+        &["init", "--json"],
     ] {
         let ran = sandbox.pkeys(arguments);
-        let _: serde_json::Value =
-            serde_json::from_str(&ran.out).unwrap_or_else(|e| panic!("{arguments:?}: {e}: {ran:?}"));
+        let values: Result<Vec<serde_json::Value>, _> =
+            serde_json::Deserializer::from_str(&ran.out).into_iter().collect();
+        let number = values.unwrap_or_else(|e| panic!("{arguments:?}: {e}: {ran:?}")).len();
+        assert!(number > 0, "{arguments:?}: {ran:?}");
         assert_eq!(ran.err, "", "{arguments:?}");
     }
-    assert!(!sandbox.pkeys(&["status"]).good().contains('\x1b'));
-    assert!(sandbox.pkeys(&["status", "--color", "always"]).good().contains('\x1b'));
     let error: serde_json::Value = serde_json::from_str(&sandbox.pkeys(&["--json", "render", "nope"]).err).unwrap();
     assert_eq!(error["error"], "pkeys.toml has no host nope");
 }

@@ -42,7 +42,7 @@ fn add(context: &Context, args: &HostAdd) -> Result<bool> {
     }
     repository.save(&edit)?;
     repository.manifest().recipients_of(&args.name)?;
-    context.ui.out(&format!("{} {}", if known { "changed" } else { "added" }, args.name));
+    context.ui.did(if known { "changed" } else { "added" }, &args.name);
     context.ui.note(&format!("next: `pkeys render {}`", args.name));
     Ok(true)
 }
@@ -117,7 +117,7 @@ fn remove(context: &Context, name: &HostName) -> Result<bool> {
     }
     repository.save(&edit)?;
     files::remove(&repository.bundle(name))?;
-    context.ui.out(&format!("removed {name}"));
+    context.ui.did("removed", name);
     if !had.is_empty() {
         context.ui.note(&format!(
             "It could read: {}. Change these values if the host is not trusted any more.",

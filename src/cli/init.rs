@@ -28,7 +28,7 @@ pub(super) fn run(context: &Context, args: &Init) -> Result<bool> {
     let made = files::write_new(&path, template(&name, &recipients, &signer).as_bytes(), files::PUBLIC)?;
     drop(lock);
     if made {
-        context.ui.out(&format!("made   {}", path.display()));
+        context.ui.did("made", &path.display());
     } else {
         register(context, &name, &recipients, &signer)?;
     }
@@ -67,7 +67,7 @@ fn point_to_existing(context: &Context, args: &Init, directory: &Path) -> Result
     let path = Config::file(directory);
     let text = Config::text(identity.as_deref(), signing.as_deref());
     if files::write_new(&path, text.as_bytes(), files::PRIVATE)? {
-        context.ui.out(&format!("made   {}", path.display()));
+        context.ui.did("made", &path.display());
         return Ok(());
     }
     let config = Config::load()?;
@@ -82,7 +82,7 @@ fn point_to_existing(context: &Context, args: &Init, directory: &Path) -> Result
 
 fn make_missing(context: &Context, args: &Init, directory: &Path, name: &HostName) -> Result<()> {
     let config = Config::load()?;
-    let kept = |path: &Path| context.ui.out(&format!("kept   {}", path.display()));
+    let kept = |path: &Path| context.ui.did("kept", &path.display());
     if let Some(path) = config.identities.first() {
         kept(path);
     } else {
@@ -90,7 +90,7 @@ fn make_missing(context: &Context, args: &Init, directory: &Path, name: &HostNam
         let path = Config::identity_file(directory);
         files::write_new(&path.with_extension("pub"), format!("{}\n", new.public).as_bytes(), files::PUBLIC)?;
         files::write_new(&path, new.private.expose(), files::PRIVATE)?;
-        context.ui.out(&format!("made   {} (opens local secrets)", path.display()));
+        context.ui.did("made", &path.display());
     }
     if let Some(path) = &config.signing_key {
         kept(path);
@@ -99,7 +99,7 @@ fn make_missing(context: &Context, args: &Init, directory: &Path, name: &HostNam
         let path = Config::signing_key_file(directory);
         files::write_new(&path, new.private.expose(), files::PRIVATE)?;
         files::write_new(&path.with_extension("pub"), format!("{}\n", new.public).as_bytes(), files::PUBLIC)?;
-        context.ui.out(&format!("made   {} (signs bundles)", path.display()));
+        context.ui.did("made", &path.display());
     }
     Ok(())
 }
@@ -138,11 +138,11 @@ fn register(context: &Context, name: &HostName, recipients: &[String], signer: &
         changed = true;
     }
     if !changed {
-        context.ui.out(&format!("kept   {MANIFEST_FILE}"));
+        context.ui.did("kept", &MANIFEST_FILE);
         return Ok(());
     }
     repository.save(&edit)?;
-    context.ui.out(&format!("added  {name} to {MANIFEST_FILE}"));
+    context.ui.did("added", name);
     context.ui.note(
         "An operator who is there already has to run `pkeys secret rekey`, so that you can open the local secrets.",
     );

@@ -26,18 +26,15 @@ pub(super) fn login(context: &Context, args: &Login) -> Result<bool> {
             .ui
             .note("The token is in the kernel's keyring until this machine restarts: there is no desktop keyring."),
     }
-    context.ui.out(&format!("{url} lets you see {}: {}", count(vaults.len(), "vault"), vaults.join(", ")));
+    context.ui.did("checked", &url);
+    context.ui.note(&format!("The token opens {}: {}", count(vaults.len(), "vault"), vaults.join(", ")));
     Ok(true)
 }
 
 pub(super) fn logout(context: &Context, args: &Login) -> Result<bool> {
     let (url, _) = server(context, args)?;
     let removed = Keyring.remove(&token_name(&url));
-    context.ui.out(if removed {
-        "The token is removed from the keyring."
-    } else {
-        "The keyring has no token for this server."
-    });
+    context.ui.did(if removed { "removed" } else { "no token" }, &url);
     if std::env::var_os("OP_CONNECT_TOKEN").is_some() {
         context.ui.warn("OP_CONNECT_TOKEN is still set in this environment");
     }

@@ -17,7 +17,7 @@ pub(super) fn run(context: &Context, args: &Render) -> Result<bool> {
     let rendered = if args.dry_run {
         Vec::new()
     } else {
-        let bar = context.ui.progress("sealing", stale);
+        let bar = context.ui.progress("rendering", stale);
         let rendered = render::run(&repository, &sources, &keys, &plans, &|_| bar.inc(1))?;
         bar.finish_and_clear();
         rendered

@@ -50,7 +50,7 @@ pub(super) fn save(context: &Context, args: &SecretSet, value: &SecretBytes) -> 
     let mut repository = context.locked_repository()?;
     let name = &args.name;
     let known = store(&mut repository, &context.keys()?, args, value)?;
-    context.ui.out(&format!("{} {}", if known { "changed" } else { "added" }, name));
+    context.ui.did(if known { "changed" } else { "added" }, name);
     let manifest = repository.manifest();
     match manifest.secrets.get(name).map_or(0, |secret| manifest.selected(&secret.hosts).count()) {
         0 => context
@@ -186,7 +186,7 @@ fn remove(context: &Context, name: &SecretName) -> Result<bool> {
         repository.save(&edit)?;
     }
     files::remove(&path)?;
-    context.ui.out(&format!("removed {name}"));
+    context.ui.did("removed", name);
     context
         .ui
         .note("next: `pkeys render`. Old copies stay readable in git's history: change the value where it is used.");
@@ -210,7 +210,7 @@ fn rekey(context: &Context) -> Result<bool> {
         bar.inc(1);
     }
     bar.finish_and_clear();
-    context.ui.out(&format!("{} encrypted anew", count(values.len(), "secret")));
+    context.ui.did("rekeyed", &count(values.len(), "secret"));
     context.ui.note("next: `pkeys render`");
     Ok(true)
 }

@@ -23,7 +23,7 @@ pub(super) fn run(context: &Context, name: &SecretName) -> Result<bool> {
     };
     let after = edit(name, &before)?;
     if after == before {
-        context.ui.out(&format!("unchanged {name}"));
+        context.ui.did("unchanged", name);
         return Ok(true);
     }
     if after.is_empty() {

@@ -72,6 +72,14 @@ impl Ui {
         let _ = writeln!(std::io::stdout().lock(), "{line}");
     }
 
+    /// What a command did, and to what: one line, or one object.
+    pub(super) fn did(&self, done: &str, what: &impl std::fmt::Display) {
+        if self.json {
+            return self.out(&serde_json::json!({ "done": done, "what": what.to_string() }).to_string());
+        }
+        self.out(&format!("{} {what}", self.paint(done, Tone::Good)));
+    }
+
     /// The result as JSON.
     pub(super) fn out_json(&self, value: &impl Serialize) {
         self.out(&serde_json::to_string_pretty(value).expect("results are plain data"));
