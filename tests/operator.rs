@@ -242,6 +242,20 @@ fn no_plaintext_is_left_anywhere() {
 }
 
 #[test]
+fn a_value_that_lives_elsewhere_is_refused_before_anybody_types_one() {
+    let sandbox = Sandbox::new();
+    let text = String::from_utf8(sandbox.read("pkeys.toml")).unwrap();
+    std::fs::write(sandbox.repo().join("pkeys.toml"), text + "[secrets.far]\nfrom = \"op://v/i/f\"\n").unwrap();
+    let touched = sandbox.path("touched");
+    let editor = sandbox.script("editor", &format!("touch {}", touched.display()));
+    for arguments in [&["secret", "set", "far"][..], &["secret", "edit", "far"], &["secret", "generate", "far"]] {
+        let ran = run_command(sandbox.command().env("EDITOR", &editor).args(arguments), b"x");
+        ran.bad("pkeys.toml takes far from another place", "age:far");
+    }
+    assert!(!touched.exists() && !sandbox.repo().join("secrets").exists());
+}
+
+#[test]
 fn rekey_is_all_or_nothing() {
     let sandbox = Sandbox::new();
     sandbox.secret("a", b"1", &[]);

@@ -26,7 +26,9 @@ pub(super) fn run(context: &Context, command: &SecretCommand) -> Result<bool> {
 }
 
 fn set(context: &Context, args: &SecretSet) -> Result<bool> {
-    context.repository()?.manifest().secret_recipients()?;
+    let repository = context.repository()?;
+    must_be_local(&repository, &args.name)?;
+    repository.manifest().secret_recipients()?;
     let value = if std::io::stdin().is_terminal() {
         let asked = context.prompt.secret(&format!("Value of {} (not shown)", args.name));
         asked.ok_or_else(|| Error::new("no value was given"))?
@@ -66,6 +68,7 @@ pub(super) fn store(repository: &mut Repository, keys: &Keys, args: &SecretSet, 
     if value.len() > MAX_PAYLOAD - MAX_PAYLOAD / 1024 {
         return Err(Error::new("the value is larger than 64 MiB").hint("encrypt the file, and deliver its key"));
     }
+    must_be_local(repository, &args.name)?;
     let known = repository.secret_file(&args.name).exists();
     // Before the file: an edit that cannot be must not leave a changed secret behind.
     let edit = entry(repository, args)?;
@@ -76,6 +79,16 @@ pub(super) fn store(repository: &mut Repository, keys: &Keys, args: &SecretSet, 
     Ok(known)
 }
 
+/// Refuses a secret whose value the manifest takes from elsewhere: before anybody types or edits one.
+pub(super) fn must_be_local(repository: &Repository, name: &SecretName) -> Result<()> {
+    let local = Reference::Age(name.clone());
+    match repository.manifest().secrets.get(name) {
+        Some(secret) if secret.from != local => Err(Error::new(format!("pkeys.toml takes {name} from another place"))
+            .hint(format!("change it there, or set `from` to \"{local}\""))),
+        _ => Ok(()),
+    }
+}
+
 /// The change of the manifest that a new secret or new hosts need.
 fn entry(repository: &Repository, args: &SecretSet) -> Result<Option<crate::manifest::Edit>> {
     let reference = Reference::Age(args.name.clone()).to_string();
@@ -83,10 +96,6 @@ fn entry(repository: &Repository, args: &SecretSet) -> Result<Option<crate::mani
     let mut edit = repository.edit()?;
     let mut changed = false;
     match repository.manifest().secrets.get(&args.name) {
-        Some(secret) if secret.from.to_string() != reference => {
-            return Err(Error::new(format!("pkeys.toml takes {} from another place", args.name))
-                .hint(format!("set it there, or change `from` to \"{reference}\"")));
-        }
         Some(_) => {}
         None => {
             edit.set(&path, "from", &reference)?;

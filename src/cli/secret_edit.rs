@@ -17,6 +17,7 @@ const RAMFS: u64 = 0x8584_58f6;
 
 pub(super) fn run(context: &Context, name: &SecretName) -> Result<bool> {
     let repository = context.repository()?;
+    secret::must_be_local(&repository, name)?;
     let before = match repository.secret_file(name).exists() || repository.manifest().secrets.contains_key(name) {
         true => secret::read(context, &repository, name)?,
         false => SecretBytes::with_capacity(0),

@@ -10,7 +10,9 @@ use rand::{Rng, RngCore};
 
 pub(super) fn run(context: &Context, args: &SecretGenerate) -> Result<bool> {
     let name = &args.set.name;
-    if !args.force && context.repository()?.secret_file(name).exists() {
+    let repository = context.repository()?;
+    secret::must_be_local(&repository, name)?;
+    if !args.force && repository.secret_file(name).exists() {
         return Err(Error::new(format!("{name} has a value already")).hint("add --force to replace it"));
     }
     let value = match (args.bytes, args.words) {
