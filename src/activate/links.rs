@@ -78,7 +78,8 @@ fn unmake(root: &Root, path: &Path, phase: Phase) -> Result<()> {
     let Some((at, name)) = root.parent(path, false)? else { return Ok(()) };
     match tree::look(at.as_fd(), name).map_err(|e| failed("read", path, e))? {
         Found::Link(there) if Path::new(&there).starts_with(phase.base()) => {
-            tree::remove(at.as_fd(), name).map_err(|e| failed("remove", path, e))
+            // Never a directory: a user may have put one there since we looked.
+            rustix::fs::unlinkat(&at, name, rustix::fs::AtFlags::empty()).map_err(|e| failed("remove", path, e))
         }
         _ => Ok(()),
     }
