@@ -103,11 +103,9 @@ impl<'a> Contents<'a> {
         let (owner, mode, links) = match settled {
             Ok((owner, mode)) => (owner, mode, settings.links().cloned().collect()),
             Err(e) => {
-                let hint = e.next_step().map(|hint| format!(" ({hint})")).unwrap_or_default();
-                self.problems.push(format!(
-                    "{} {name}: {e}; it is root:root 0400 and has no links{hint}",
-                    folder.trim_end_matches('s')
-                ));
+                let what = folder.trim_end_matches('s');
+                let instead = "it is root:root 0400 and has no links";
+                self.problems.push(format!("{what} {name}: {}; {instead}", e.one_line()));
                 ((0, 0), 0o400, Vec::new())
             }
         };

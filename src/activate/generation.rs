@@ -2,7 +2,8 @@
 
 use crate::activate::Phase;
 use crate::activate::contents::File;
-use crate::activate::tree::{self, Found, Root, failed};
+use crate::activate::root::Root;
+use crate::activate::tree::{self, Found, failed};
 use crate::base::{Error, Result};
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
@@ -59,10 +60,10 @@ impl Store {
         let made = |fd: Option<OwnedFd>| fd.ok_or_else(|| Error::new("a directory under /run vanished"));
         let above = made(root.directory(Path::new("/run"), true)?)?;
         let mut all = made(root.directory(&at, true)?)?;
-        if live && !on_ramfs(&all)? {
+        if live && !own_ramfs(&above, &all)? {
             mount(&at)?;
             all = made(root.directory(&at, true)?)?;
-            if !on_ramfs(&all)? {
+            if !own_ramfs(&above, &all)? {
                 return Err(Error::new(format!("{} is not the ramfs that was mounted there", at.display())));
             }
         }
@@ -78,7 +79,6 @@ impl Store {
     /// Fills a new generation; nobody else can look into it yet. With `carry`, its secrets and templates are those of
     /// that generation.
     pub(super) fn fill(&self, files: &[File], carry: Option<&OwnedFd>) -> Result<u64> {
-        tree::sweep(self.above.as_fd());
         let number = self.numbers()?.into_iter().max().unwrap_or(0) + 1;
         let name = target_name(number);
         let filled = self.fill_new(&name, files, carry);
@@ -117,8 +117,17 @@ impl Store {
         rustix::fs::fchmod(&new, Mode::from_raw_mode(0o751))
     }
 
-    /// Makes a filled generation the current one, in one step. Returns what is worth knowing.
+    /// Makes a filled generation the current one, in one step. Returns what is worth knowing. When that fails, the
+    /// filled one is removed again.
     pub(super) fn switch(&self, number: u64) -> Result<Option<String>> {
+        let switched = self.replace(number);
+        if switched.is_err() {
+            let _ = tree::remove(self.all.as_fd(), OsStr::new(&target_name(number)));
+        }
+        switched
+    }
+
+    fn replace(&self, number: u64) -> Result<Option<String>> {
         let name = OsStr::new(self.name);
         let at = Path::new("/run").join(self.name);
         let target = format!("{}.d/{number}", self.name);
@@ -133,6 +142,12 @@ impl Store {
     fn move_aside(&self, target: &str) -> rustix::io::Result<String> {
         let aside = (1_u32..).map(|n| format!("{}.replaced-{n}", self.name));
         for aside in aside.take(1000) {
+            // A link of ours there is what a killed run left.
+            if let Found::Link(there) = tree::look(self.above.as_fd(), OsStr::new(&aside))?
+                && Path::new(&there).parent() == Path::new(target).parent()
+            {
+                rustix::fs::unlinkat(&self.above, &aside, AtFlags::empty())?;
+            }
             match rustix::fs::symlinkat(target, &self.above, &aside) {
                 Err(Errno::EXIST) => continue,
                 other => other?,
@@ -167,11 +182,16 @@ impl Store {
     }
 }
 
-fn on_ramfs(directory: &OwnedFd) -> Result<bool> {
-    let found = rustix::fs::fstatfs(directory).map_err(|e| Error::io("look at", Path::new("/run"), &e.into()))?;
+/// Whether a directory is a ramfs of its own, not a part of that above it.
+fn own_ramfs(above: &OwnedFd, directory: &OwnedFd) -> Result<bool> {
+    let look = || {
+        let kind = rustix::fs::fstatfs(directory)?.f_type;
+        Ok((kind, rustix::fs::fstat(above)?.st_dev, rustix::fs::fstat(directory)?.st_dev))
+    };
+    let (kind, outside, inside) = look().map_err(|e| failed("look at", Path::new("/run"), e))?;
     #[expect(clippy::cast_sign_loss, reason = "a magic number, not a quantity")]
-    let kind = found.f_type as u64 & 0xffff_ffff;
-    Ok(kind == RAMFS)
+    let kind = kind as u64 & 0xffff_ffff;
+    Ok(kind == RAMFS && inside != outside)
 }
 
 fn mount(at: &Path) -> Result<()> {

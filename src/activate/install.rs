@@ -1,10 +1,12 @@
 //! One activation: choose, decide, fill, switch, link, prune. Whole, or isolated and named; never half.
 
+use crate::activate::candidates::{Choice, choose};
 use crate::activate::contents::Contents;
 use crate::activate::generation::{self, Store};
 use crate::activate::outcome::{Outcome, Status};
-use crate::activate::tree::{Root, failed};
-use crate::activate::{Choice, Phase, Spec, changes, choose, links};
+use crate::activate::root::Root;
+use crate::activate::tree::failed;
+use crate::activate::{Phase, Spec, changes, links};
 use crate::base::{Error, Result};
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use std::os::fd::OwnedFd;
@@ -25,11 +27,9 @@ pub struct Options {
 
 /// Activates a spec. A failure is an outcome too: it says what was rejected and why.
 pub fn install(spec: &Spec, options: &Options) -> Outcome {
-    let mut outcome = Outcome::new(Status::Failed);
+    let mut outcome = Outcome::default();
     if let Err(e) = run(spec, options, &mut outcome) {
-        outcome.status = Status::Failed;
-        let hint = e.next_step().map(|hint| format!(" ({hint})")).unwrap_or_default();
-        outcome.problems.push(format!("{e}{hint}"));
+        outcome.problems.push(e.one_line());
     }
     outcome
 }
@@ -49,10 +49,10 @@ fn run(spec: &Spec, options: &Options, outcome: &mut Outcome) -> Result<()> {
     }
 
     let mut contents = Contents::default();
-    if let Some((directory, manifest, secrets)) = &best {
+    if let Some((directory, generation, secrets)) = &best {
         contents.add_secrets(spec, phase, secrets);
         outcome.bundle = Some(directory.display().to_string());
-        outcome.generation = Some(manifest.generation);
+        outcome.generation = Some(*generation);
     }
     if phase == Phase::Services {
         contents.add_authorized_keys(&authentic);
@@ -72,24 +72,32 @@ fn run(spec: &Spec, options: &Options, outcome: &mut Outcome) -> Result<()> {
     if !privileged {
         outcome.notes.push("owners are not set: only root can".into());
     }
-    if !options.dry_run {
+    let filled = if options.dry_run {
+        None
+    } else {
         let store = Store::open(&root, phase, options.root.is_none())?;
         let new = store.fill(&files, old.filter(|_| keys_only))?;
-        outcome.notes.extend(store.switch(new)?);
-        // The secrets are in place now: what fails from here on is named, and does not undo that.
-        match links::settle(&root, spec, phase, &files, keys_only) {
-            Ok(problems) => outcome.problems.extend(problems),
-            Err(e) => outcome.problems.push(format!("links: {e}")),
+        Some((store, new))
+    };
+    // Before the switch: a run that is killed after it would find nothing changed, and forget the units.
+    let queued = match &options.queue_units {
+        Some(directory) if !outcome.restart_units.is_empty() || !outcome.reload_units.is_empty() => {
+            queue(&root, directory, options.dry_run, outcome)
         }
-        if let Err(e) = store.prune(new, spec.keep_generations) {
-            outcome.problems.push(format!("old generations: {e}"));
-        }
+        _ => Ok(()),
+    };
+    if let Some((store, new)) = &filled {
+        outcome.notes.extend(store.switch(*new)?);
     }
-    if let Some(directory) = &options.queue_units
-        && !(outcome.restart_units.is_empty() && outcome.reload_units.is_empty())
-        && let Err(e) = queue(&root, directory, options.dry_run, outcome)
+    // The secrets are in place now: what fails from here on is named, and does not undo that.
+    if let Err(e) = queued {
+        outcome.problems.push(format!("units to restart or reload: {}", e.one_line()));
+    }
+    outcome.problems.extend(links::settle(&root, spec, phase, &files, keys_only, options.dry_run));
+    if let Some((store, new)) = filled
+        && let Err(e) = store.prune(new, spec.keep_generations)
     {
-        outcome.problems.push(format!("units to restart or reload: {e}"));
+        outcome.problems.push(format!("old generations: {}", e.one_line()));
     }
     (outcome.added, outcome.changed, outcome.removed) = (changes.added, changes.changed, changes.removed);
     outcome.status = match (keys_only, outcome.problems.is_empty()) {

@@ -12,11 +12,12 @@ mod install;
 mod links;
 mod outcome;
 mod owners;
+mod root;
 mod spec;
+mod spec_check;
 mod template;
 mod tree;
 
-pub use candidates::{Choice, choose};
 pub use install::{Options, install};
 pub use outcome::{Outcome, Status};
 pub use spec::{FileSettings, Phase, Secret, Spec, Template};

@@ -1,14 +1,16 @@
 //! What an activation did: data, for the program that prints it.
 
+use crate::base::Error;
 use serde::Serialize;
 
 /// How an activation ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
     /// All is in place.
     Done,
     /// Nothing was changed.
+    #[default]
     Failed,
     /// Authorized keys are installed; secrets are those of before, or none.
     KeysOnly,
@@ -29,7 +31,7 @@ impl Status {
 }
 
 /// What an activation did, or with a dry run would do.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Outcome {
     /// How it ended.
@@ -63,22 +65,8 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    pub(super) fn new(status: Status) -> Self {
-        Self {
-            status,
-            bundle: None,
-            generation: None,
-            secrets: 0,
-            templates: 0,
-            users: 0,
-            added: Vec::new(),
-            changed: Vec::new(),
-            removed: Vec::new(),
-            restart_units: Vec::new(),
-            reload_units: Vec::new(),
-            rejected: Vec::new(),
-            problems: Vec::new(),
-            notes: Vec::new(),
-        }
+    /// That of an activation that could not begin.
+    pub fn failed(error: &Error) -> Self {
+        Self { problems: vec![error.one_line()], ..Self::default() }
     }
 }

@@ -1,11 +1,9 @@
 //! The spec: what the NixOS module wants of a host. JSON, without secrets. `docs/spec.md` describes it.
 
-use crate::activate::template;
 use crate::base::{Error, HostName, Result, SecretName};
-use crate::bundle::Signers;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Component, Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// The whole spec.
 #[derive(Clone, Debug, Deserialize)]
@@ -89,7 +87,7 @@ pub struct FileSettings {
     pub reload_units: Vec<String>,
     #[cfg_attr(test, schemars(skip))]
     #[serde(flatten)]
-    unknown: BTreeMap<String, serde::de::IgnoredAny>,
+    pub(super) unknown: BTreeMap<String, serde::de::IgnoredAny>,
 }
 
 impl Default for FileSettings {
@@ -155,42 +153,6 @@ impl Spec {
         spec.check()?;
         Ok(spec)
     }
-
-    fn check(&self) -> Result<()> {
-        if self.version != 1 {
-            return Err(
-                Error::new("the spec's version is not 1").hint("module and program must be of the same release")
-            );
-        }
-        if self.bundles.is_empty() {
-            return Err(Error::new("the spec names no bundle"));
-        }
-        if self.trusted_signers.is_empty() {
-            return Err(Error::new("the spec names no trusted signer").hint("set pkeys.trustedSigners"));
-        }
-        Signers::parse(&self.trusted_signers)?;
-        self.bundles.iter().chain(&self.identities).chain([&self.state_directory]).try_for_each(|p| absolute(p))?;
-        if self.identities.iter().chain([&self.state_directory]).any(|path| path.starts_with("/nix/store")) {
-            return Err(Error::new("an identity or the state directory is in the Nix store")
-                .hint("the store is readable by everybody: name the path as a string, not as a Nix path"));
-        }
-        if self.keep_generations == 0 {
-            return Err(Error::new("keepGenerations is 0").hint("the current generation counts: use 1"));
-        }
-        let mut claimed = BTreeSet::new();
-        for (what, name, file) in self.files() {
-            file.check(&mut claimed).map_err(|e| e.context(format!("{what} {name}")))?;
-        }
-        for (name, template) in &self.templates {
-            template::names(&template.content).map_err(|e| e.context(format!("template {name}")))?;
-        }
-        Ok(())
-    }
-
-    fn files(&self) -> impl Iterator<Item = (&'static str, &SecretName, &FileSettings)> {
-        let secrets = self.secrets.iter().map(|(name, secret)| ("secret", name, &secret.file));
-        secrets.chain(self.templates.iter().map(|(name, template)| ("template", name, &template.file)))
-    }
 }
 
 impl FileSettings {
@@ -204,43 +166,14 @@ impl FileSettings {
     /// # Errors
     /// When it is not octal, or gives something to others.
     pub fn mode(&self) -> Result<u32> {
-        let mode = u32::from_str_radix(&self.mode, 8).ok().filter(|mode| self.mode.len() >= 3 && *mode & !0o770 == 0);
+        let digits = self.mode.bytes().all(|b| b.is_ascii_digit());
+        let mode = u32::from_str_radix(&self.mode, 8)
+            .ok()
+            .filter(|mode| self.mode.len() >= 3 && digits && *mode & !0o770 == 0);
         mode.ok_or_else(|| {
             Error::new("the mode cannot be").hint("three or four octal digits, nothing for others: \"0440\"")
         })
     }
-
-    fn check<'a>(&'a self, claimed: &mut BTreeSet<&'a Path>) -> Result<()> {
-        self.mode()?;
-        if let Some(key) = self.unknown.keys().next() {
-            return Err(Error::new(format!("unknown field `{key}`")).hint("docs/spec.md lists every field"));
-        }
-        if (self.owner.is_some() && self.uid.is_some()) || (self.group.is_some() && self.gid.is_some()) {
-            return Err(Error::new("it has both a name and a number as owner or group").hint("give one of them"));
-        }
-        for path in self.links() {
-            absolute(path)?;
-            if path.file_name().is_none()
-                || ["/run/pkeys.d", "/run/pkeys-for-users.d"].iter().any(|own| path.starts_with(own))
-            {
-                return Err(Error::new("its path cannot be used").hint("leave `path` away to find it under /run/pkeys"));
-            }
-            if !claimed.insert(path) {
-                return Err(Error::new(format!("{} is claimed twice", path.display())));
-            }
-        }
-        let unit = |unit: &&String| unit.contains('.') && unit.bytes().all(|b| b.is_ascii_graphic() && b != b'/');
-        match self.restart_units.iter().chain(&self.reload_units).find(|name| !unit(name)) {
-            Some(_) => Err(Error::new("a unit's name cannot be").hint("name it with its type, such as nginx.service")),
-            None => Ok(()),
-        }
-    }
-}
-
-fn absolute(path: &Path) -> Result<()> {
-    let mut parts = path.components();
-    let plain = parts.next() == Some(Component::RootDir) && parts.all(|part| matches!(part, Component::Normal(_)));
-    if plain { Ok(()) } else { Err(Error::new("a path is not absolute, or has `..` in it")) }
 }
 
 #[cfg(test)]

@@ -34,7 +34,21 @@ fn what_cannot_be_is_refused() {
         (r#", "secrets": {"a": {"mode": "4400"}}"#, "secret a: the mode cannot be"),
         (r#", "secrets": {"a": {"path": "etc/a"}}"#, "secret a: a path is not absolute"),
         (r#", "secrets": {"a": {"path": "/etc/../a"}}"#, "secret a: a path is not absolute"),
-        (r#", "secrets": {"a": {"path": "/"}}"#, "secret a: its path cannot be used"),
+        (r#", "secrets": {"a": {"path": "/"}}"#, "secret a: its path is the root directory"),
+        (r#", "secrets": {"a": {"mode": "+400"}}"#, "secret a: the mode cannot be"),
+        (r#", "secrets": {"a": {"uid": 4294967295}}"#, "secret a: the number 4294967295 is no owner"),
+        (r#", "secrets": {"a": {"gid": 4294967295}}"#, "secret a: the number 4294967295 is no owner"),
+        (r#", "secrets": {"a": {"path": "/run/pkeys"}}"#, "secret a: /run/pkeys is kept"),
+        (r#", "secrets": {"a": {"symlinks": ["/run/pkeys/secrets/b"]}}"#, "secret a: /run/pkeys/secrets/b is kept"),
+        (r#", "secrets": {"a": {"path": "/run/pkeys-for-users"}}"#, "secret a: /run/pkeys-for-users is kept"),
+        (r#", "secrets": {"a": {"path": "/run/pkeys.d/1"}}"#, "secret a: /run/pkeys.d/1 is kept"),
+        (r#", "secrets": {"a": {"path": "/run/pkeys.lock"}}"#, "secret a: /run/pkeys.lock is kept"),
+        (r#", "secrets": {"a": {"path": "/var/lib/pkeys/links.json"}}"#, "secret a: /var/lib/pkeys/links.json is kept"),
+        (
+            r#", "secrets": {"a": {"path": "/run/pkeys/secrets/a", "phase": "users"}}"#,
+            "secret a: /run/pkeys/secrets/a is kept",
+        ),
+        (r#", "secrets": {"a": {"path": "/x/y/z"}, "b": {"path": "/x/y"}}"#, "/x/y/z is inside of /x/y"),
         (r#", "secrets": {"a": {"path": "/x"}, "b": {"symlinks": ["/x"]}}"#, "secret b: /x is claimed twice"),
         (r#", "secrets": {"a": {"owner": "x", "uid": 3}}"#, "secret a: it has both"),
         (r#", "secrets": {"a": {"restartUnits": ["nginx"]}}"#, "secret a: a unit's name cannot be"),
@@ -44,6 +58,13 @@ fn what_cannot_be_is_refused() {
     ] {
         let found = error_of(more);
         assert!(found.starts_with(error), "{more}: {found}");
+    }
+    for fine in [
+        r#", "secrets": {"a": {"path": "/run/pkeys/secrets/a", "symlinks": ["/x/y", "/x/yz", "/run/other"]}}"#,
+        r#", "secrets": {"a": {"path": "/run/pkeys-for-users/secrets/a", "phase": "users"}}"#,
+        r#", "templates": {"t": {"content": "", "path": "/run/pkeys/templates/t"}}"#,
+    ] {
+        Spec::parse(spec(fine).as_bytes()).unwrap();
     }
     let two = spec("").replace("\"version\": 1", "\"version\": 2");
     assert_eq!(Spec::parse(two.as_bytes()).unwrap_err().message(), "the spec's version is not 1");

@@ -1,26 +1,14 @@
-//! The one place that changes the host's files: every path is walked through opened directories.
-//!
-//! A link in a directory that somebody else can write is never followed; so no user can aim a path at a place of ours.
+//! The one place that changes the host's files: always a name in an opened directory, never through a link.
 
-use crate::base::{Error, Result};
-use rand_core::{OsRng, RngCore};
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat};
+use crate::base::Error;
+use crate::bundle::sha256_hex;
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
-use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::io::{Read, Write};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::{Component, Path, PathBuf};
-
-const MAX_LINKS: usize = 40;
-const DIRECTORY: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
-
-/// The directory that all paths are under: `/`, or that of `--root`.
-pub struct Root {
-    fd: OwnedFd,
-    place: PathBuf,
-}
+use std::path::Path;
 
 /// What is at a name.
 pub(super) enum Found {
@@ -33,100 +21,6 @@ pub(super) enum Found {
 
 pub(super) fn failed(doing: &str, path: &Path, error: Errno) -> Error {
     Error::io(doing, path, &error.into())
-}
-
-impl Root {
-    /// Opens it.
-    ///
-    /// # Errors
-    /// When it is not a directory.
-    pub fn open(place: Option<&Path>) -> Result<Self> {
-        let place = place.unwrap_or(Path::new("/"));
-        let fd = rustix::fs::openat(CWD, place, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
-        Ok(Self { fd: fd.map_err(|e| failed("open", place, e))?, place: place.into() })
-    }
-
-    /// A path under it, to read from.
-    pub fn path(&self, path: &Path) -> PathBuf {
-        self.place.join(path.strip_prefix("/").unwrap_or(path))
-    }
-
-    /// Opens the directory at an absolute path; with `make`, those that are missing are made, root's and 0755.
-    /// `None` when it is not there.
-    ///
-    /// # Errors
-    /// When something on the way is no directory, or a link that is not to be trusted.
-    pub(super) fn directory(&self, path: &Path, make: bool) -> Result<Option<OwnedFd>> {
-        let failed = |e| failed("open", path, e);
-        let mut stack = vec![self.fd.try_clone().map_err(|e| Error::io("open", path, &e))?];
-        let mut parts: VecDeque<OsString> = names(path);
-        let mut links = 0;
-        while let Some(part) = parts.pop_front() {
-            let here = stack.last().expect("the root stays").as_fd();
-            if part == ".." {
-                if stack.len() > 1 {
-                    stack.pop();
-                }
-                continue;
-            }
-            let next = match rustix::fs::openat(here, &part, DIRECTORY, Mode::empty()) {
-                Err(Errno::NOENT) if !make => return Ok(None),
-                Err(Errno::NOENT) => {
-                    match rustix::fs::mkdirat(here, &part, Mode::from_raw_mode(0o755)) {
-                        Ok(()) | Err(Errno::EXIST) => {}
-                        Err(e) => return Err(failed(e)),
-                    }
-                    rustix::fs::openat(here, &part, DIRECTORY, Mode::empty()).map_err(failed)?
-                }
-                other => other.map_err(failed)?,
-            };
-            match FileType::from_raw_mode(rustix::fs::fstat(&next).map_err(failed)?.st_mode) {
-                FileType::Directory => stack.push(next),
-                FileType::Symlink => {
-                    links += 1;
-                    if links > MAX_LINKS || !ours_alone(&rustix::fs::fstat(here).map_err(failed)?) {
-                        return Err(Error::new(format!(
-                            "{} goes through a link that others could change",
-                            path.display()
-                        ))
-                        .hint("use the real path of the directory"));
-                    }
-                    let target = rustix::fs::readlinkat(&next, "", Vec::new()).map_err(failed)?;
-                    let target = PathBuf::from(OsString::from_vec(target.into_bytes()));
-                    if target.is_absolute() {
-                        stack.truncate(1);
-                    }
-                    for part in names(&target).into_iter().rev() {
-                        parts.push_front(part);
-                    }
-                }
-                _ => return Err(Error::new(format!("{} goes through something that is no directory", path.display()))),
-            }
-        }
-        Ok(stack.pop())
-    }
-
-    /// The directory that holds `path`, and its name there.
-    pub(super) fn parent<'a>(&self, path: &'a Path, make: bool) -> Result<Option<(OwnedFd, &'a OsStr)>> {
-        let broken = || Error::new(format!("{} has no name", path.display()));
-        let (above, name) = (path.parent().ok_or_else(broken)?, path.file_name().ok_or_else(broken)?);
-        Ok(self.directory(above, make)?.map(|fd| (fd, name)))
-    }
-}
-
-fn names(path: &Path) -> VecDeque<OsString> {
-    let part = |part: Component| match part {
-        Component::Normal(name) => Some(name.to_owned()),
-        Component::ParentDir => Some("..".into()),
-        _ => None,
-    };
-    path.components().filter_map(part).collect()
-}
-
-/// Whether only we can change what is in a directory.
-fn ours_alone(directory: &Stat) -> bool {
-    let we = rustix::process::geteuid().as_raw();
-    (directory.st_uid == 0 || directory.st_uid == we) && directory.st_mode & 0o022 == 0
 }
 
 /// What is at a name in a directory; never follows a link.
@@ -181,7 +75,7 @@ pub(super) fn create(
 
 /// Replaces a small public file whole, and syncs it.
 pub(super) fn replace(at: BorrowedFd, name: &str, bytes: &[u8]) -> rustix::io::Result<()> {
-    let temporary = temporary();
+    let temporary = temporary(at, name.as_ref())?;
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let done = create(at, &temporary, bytes, None, 0o600)
         .and_then(|()| rustix::fs::fsync(rustix::fs::openat(at, &temporary, flags, Mode::empty())?))
@@ -194,7 +88,7 @@ pub(super) fn replace(at: BorrowedFd, name: &str, bytes: &[u8]) -> rustix::io::R
 
 /// Puts a link at a name, in one step, over whatever link or file is there.
 pub(super) fn link(at: BorrowedFd, name: &OsStr, target: &OsStr) -> rustix::io::Result<()> {
-    let temporary = temporary();
+    let temporary = temporary(at, name)?;
     rustix::fs::symlinkat(target, at, &temporary)?;
     let done = rustix::fs::renameat(at, &temporary, at, name);
     if done.is_err() {
@@ -203,9 +97,26 @@ pub(super) fn link(at: BorrowedFd, name: &OsStr, target: &OsStr) -> rustix::io::
     done
 }
 
-/// A name that nothing else has.
-pub(super) fn temporary() -> String {
-    format!("{}{:016x}", crate::base::files::TEMPORARY, OsRng.next_u64())
+/// What is unfinished at a name; always the same for a name, so that the next run takes away what a killed one left.
+fn temporary(at: BorrowedFd, name: &OsStr) -> rustix::io::Result<String> {
+    let temporary = temporary_name(name);
+    match rustix::fs::unlinkat(at, &temporary, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => Ok(temporary),
+        Err(e) => Err(e),
+    }
+}
+
+fn temporary_name(name: &OsStr) -> String {
+    format!("{}{:.16}", crate::base::files::TEMPORARY, sha256_hex(name.as_bytes()))
+}
+
+/// Removes a link, and what a killed run left of one. Nothing there is fine; a directory is an error.
+pub(super) fn unlink(at: BorrowedFd, name: &OsStr) -> rustix::io::Result<()> {
+    temporary(at, name)?;
+    match rustix::fs::unlinkat(at, name, AtFlags::empty()) {
+        Err(Errno::NOENT) => Ok(()),
+        other => other,
+    }
 }
 
 /// The names in a directory.
@@ -238,13 +149,4 @@ pub(super) fn remove(at: BorrowedFd, name: &OsStr) -> rustix::io::Result<()> {
         remove(inside.as_fd(), &entry)?;
     }
     rustix::fs::unlinkat(at, name, AtFlags::REMOVEDIR)
-}
-
-/// Takes away what killed runs left of [`temporary`] names.
-pub(super) fn sweep(at: BorrowedFd) {
-    for name in entries(at).unwrap_or_default() {
-        if name.as_bytes().starts_with(crate::base::files::TEMPORARY.as_bytes()) {
-            let _ = remove(at, &name);
-        }
-    }
 }

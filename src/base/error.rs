@@ -44,6 +44,14 @@ impl Error {
         self.hint.as_deref()
     }
 
+    /// What is wrong, and in brackets what to do next: for lists that have one line for each fact.
+    pub fn one_line(&self) -> String {
+        match &self.hint {
+            Some(hint) => format!("{} ({hint})", self.message),
+            None => self.message.clone(),
+        }
+    }
+
     /// An input or output error, with the file that it was about and the next step for the usual causes.
     pub fn io(doing: &str, path: &std::path::Path, error: &std::io::Error) -> Self {
         use std::io::ErrorKind::{NotFound, PermissionDenied, ReadOnlyFilesystem, StorageFull};

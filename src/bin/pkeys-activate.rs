@@ -2,18 +2,28 @@
 //!
 //! Prints one line for each fact to standard output and what is wrong to standard error; with `--json`, one object.
 #![deny(clippy::disallowed_methods)]
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the one place of this program that prints")]
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use pkeys::activate::{Options, Outcome, Phase, Spec, Status, install};
 use pkeys::base::{Error, HostName, Result, files};
-use pkeys::bundle::{BundleFiles, Manifest, Signers};
+use pkeys::bundle::{Manifest, Signed, Signers};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Every freed buffer is wiped, those of libraries too.
 #[global_allocator]
 static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> = zeroizing_alloc::ZeroAlloc(std::alloc::System);
+
+/// Prints a line. That nobody reads it, or that the disk of a log is full, must not change what was done.
+macro_rules! say {
+    ($($text:tt)*) => { drop(writeln!(std::io::stdout(), $($text)*)) };
+}
+
+/// The same to standard error.
+macro_rules! complain {
+    ($($text:tt)*) => { drop(writeln!(std::io::stderr(), $($text)*)) };
+}
 
 /// How many names one line shows.
 const SHOWN: usize = 20;
@@ -95,6 +105,8 @@ struct Verify {
 
 fn main() -> ExitCode {
     pkeys::base::process::harden();
+    // Directories that are made on the way to a path are 0755, whatever the caller's mask.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     let result = match Arguments::parse().command {
         Command::Install(arguments) => run_install(&arguments),
         Command::CheckSpec { spec } => read_spec(&spec).map(|_| 0),
@@ -104,9 +116,9 @@ fn main() -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(code),
         Err(e) => {
-            eprintln!("error: {e}");
+            complain!("error: {e}");
             if let Some(hint) = e.next_step() {
-                eprintln!("hint: {hint}");
+                complain!("hint: {hint}");
             }
             ExitCode::FAILURE
         }
@@ -120,7 +132,11 @@ fn read_spec(path: &Path) -> Result<Spec> {
 }
 
 fn run_install(arguments: &Install) -> Result<u8> {
-    let spec = read_spec(&arguments.spec)?;
+    let spec = match read_spec(&arguments.spec) {
+        Ok(spec) => spec,
+        Err(e) if arguments.json => return print_json(&Outcome::failed(&e)),
+        Err(e) => return Err(e),
+    };
     let options = Options {
         root: arguments.root.clone(),
         dry_run: arguments.dry_run,
@@ -132,28 +148,32 @@ fn run_install(arguments: &Install) -> Result<u8> {
     };
     let outcome = install(&spec, &options);
     if arguments.json {
-        println!("{}", serde_json::to_string(&outcome).map_err(|_| Error::new("the outcome cannot be printed"))?);
-    } else {
-        print(&outcome, arguments.dry_run);
+        return print_json(&outcome);
     }
+    print(&outcome, arguments.dry_run);
+    Ok(outcome.status.code())
+}
+
+fn print_json(outcome: &Outcome) -> Result<u8> {
+    say!("{}", serde_json::to_string(outcome).map_err(|_| Error::new("the outcome cannot be printed"))?);
     Ok(outcome.status.code())
 }
 
 fn print(outcome: &Outcome, dry_run: bool) {
-    outcome.rejected.iter().for_each(|line| eprintln!("rejected: {line}"));
-    outcome.problems.iter().for_each(|line| eprintln!("problem: {line}"));
-    outcome.notes.iter().for_each(|line| eprintln!("note: {line}"));
+    outcome.rejected.iter().for_each(|line| complain!("rejected: {line}"));
+    outcome.problems.iter().for_each(|line| complain!("problem: {line}"));
+    outcome.notes.iter().for_each(|line| complain!("note: {line}"));
     let would = if dry_run { "would " } else { "" };
     for (word, names) in [("add", &outcome.added), ("change", &outcome.changed), ("remove", &outcome.removed)] {
         if !names.is_empty() {
             let more = names.len().saturating_sub(SHOWN);
             let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-            println!("{would}{word}: {}{more}", names[..names.len().min(SHOWN)].join(" "));
+            say!("{would}{word}: {}{more}", names[..names.len().min(SHOWN)].join(" "));
         }
     }
     for (word, units) in [("restart", &outcome.restart_units), ("reload", &outcome.reload_units)] {
         if !units.is_empty() {
-            println!("{would}{word}: {}", units.join(" "));
+            say!("{would}{word}: {}", units.join(" "));
         }
     }
     let counts = format!(
@@ -164,32 +184,33 @@ fn print(outcome: &Outcome, dry_run: bool) {
         (Some(bundle), Some(generation)) => format!("generation {generation} of {bundle}: {counts}"),
         _ => counts,
     };
+    let done = if dry_run { "would install" } else { "installed" };
     match outcome.status {
-        Status::Done if dry_run => println!("would install {from}"),
-        Status::Done => println!("installed {from}"),
-        Status::Degraded => println!("installed with {} set apart: {from}", outcome.problems.len()),
+        Status::Done => say!("{done} {from}"),
+        Status::Degraded => say!("{done}, with {} set apart: {from}", outcome.problems.len()),
         Status::KeysOnly => {
-            println!("only authorized keys are installed, of {} users; secrets are those of before", outcome.users)
+            say!("{done} only authorized keys, of {} users; secrets are those of before", outcome.users);
         }
-        Status::Failed => println!("failed: nothing was changed"),
+        Status::Failed => say!("failed: nothing was changed"),
     }
 }
 
 fn verify(arguments: &Verify) -> Result<u8> {
-    let files = BundleFiles::read(&arguments.bundle)?
-        .ok_or_else(|| Error::new(format!("there is no bundle at {}", arguments.bundle.display())))?;
-    let good = files.verify(&arguments.host, &Signers::parse(&arguments.signer)?)?;
-    println!("valid: generation {} of {}, signed by {}", good.manifest.generation, good.manifest.host, good.signer);
+    let signers = Signers::parse(&arguments.signer)?;
+    let good = read(&arguments.bundle)?.verify(&arguments.bundle, &arguments.host, &signers)?;
+    say!("valid: generation {} of {}, signed by {}", good.manifest.generation, good.manifest.host, good.signer);
     Ok(0)
 }
 
 fn list(bundle: &Path) -> Result<u8> {
-    let files =
-        BundleFiles::read(bundle)?.ok_or_else(|| Error::new(format!("there is no bundle at {}", bundle.display())))?;
-    let manifest = Manifest::parse(&files.manifest)?;
-    println!("{} generation {} of {} (not verified)", manifest.host, manifest.generation, manifest.created);
+    let manifest = Manifest::parse(&read(bundle)?.manifest)?;
+    say!("{} generation {} of {} (not verified)", manifest.host, manifest.generation, manifest.created);
     for secret in &manifest.secrets {
-        println!("{}\t{}\t{}", secret.name, secret.reference, secret.version);
+        say!("{}\t{}\t{}", secret.name, secret.reference, secret.version);
     }
     Ok(0)
+}
+
+fn read(bundle: &Path) -> Result<Signed> {
+    Signed::read(bundle)?.ok_or_else(|| Error::new(format!("there is no bundle at {}", bundle.display())))
 }

@@ -1,4 +1,4 @@
-//! A bundle's directory: three files, read and checked together.
+//! A bundle's directory: the public half, which proves itself, and the encrypted half, which the public half names.
 
 use crate::base::{Error, HostName, Result, files};
 use crate::bundle::{MAX_PAYLOAD, Manifest, Payload, Signers};
@@ -15,14 +15,12 @@ pub const PAYLOAD: &str = "secrets.age";
 const MAX_MANIFEST: usize = 16 * 1024 * 1024;
 const MAX_SIGNATURE: usize = 64 * 1024;
 
-/// The bytes of a bundle's three files. Nothing is known of them yet.
-pub struct BundleFiles {
+/// A bundle's public half: the bytes of `manifest.json` and its signature. Nothing is known of them yet.
+pub struct Signed {
     /// `manifest.json`
     pub manifest: Vec<u8>,
     /// `manifest.json.sig`
     pub signature: Vec<u8>,
-    /// `secrets.age`
-    pub payload: Vec<u8>,
 }
 
 /// A manifest that a trusted signer signed for this host.
@@ -34,8 +32,8 @@ pub struct Authentic {
     pub signer: String,
 }
 
-impl BundleFiles {
-    /// Reads a bundle; `None` when there is no bundle at `directory`.
+impl Signed {
+    /// Reads a bundle's public half; `None` when there is no bundle at `directory`.
     ///
     /// # Errors
     /// When a file is missing, too large or cannot be read.
@@ -43,22 +41,8 @@ impl BundleFiles {
         let Some(manifest) = files::read(&directory.join(MANIFEST), MAX_MANIFEST)? else {
             return Ok(None);
         };
-        let need = |name: &str, limit| {
-            let missing = || Error::new(format!("{} has no {name}", directory.display()));
-            files::read(&directory.join(name), limit)?.ok_or_else(missing)
-        };
-        let signature = need(SIGNATURE, MAX_SIGNATURE)?;
-        let payload = need(PAYLOAD, MAX_PAYLOAD)?;
-        Ok(Some(Self { manifest, signature, payload }))
-    }
-
-    /// Replaces the bundle at `directory`, all three files or none.
-    ///
-    /// # Errors
-    /// When it could not be written; then what was there is untouched.
-    pub fn write(&self, directory: &Path) -> Result<()> {
-        let files = [(MANIFEST, &self.manifest[..]), (SIGNATURE, &self.signature), (PAYLOAD, &self.payload)];
-        files::replace_directory(directory, &files)
+        let signature = need(directory, SIGNATURE, MAX_SIGNATURE)?;
+        Ok(Some(Self { manifest, signature }))
     }
 
     /// Checks that a trusted signer signed the manifest, and that it is for `host`.
@@ -75,15 +59,40 @@ impl BundleFiles {
         Ok(Authentic { manifest, signer })
     }
 
-    /// [`Self::authenticate`], and that `secrets.age` is the file that the manifest names.
+    /// [`Self::authenticate`], and that the encrypted half in the same directory is there and the right one.
     ///
     /// # Errors
     /// Says which of it does not hold.
-    pub fn verify(&self, host: &HostName, signers: &Signers) -> Result<Authentic> {
+    pub fn verify(&self, directory: &Path, host: &HostName, signers: &Signers) -> Result<Authentic> {
         let authentic = self.authenticate(host, signers)?;
-        if Payload::of(&self.payload) != authentic.manifest.payload {
+        authentic.payload(directory).map(|_| authentic)
+    }
+}
+
+impl Authentic {
+    /// Reads the encrypted half of the same bundle, and checks that it is the one that the manifest names.
+    ///
+    /// # Errors
+    /// When it is missing, too large, cannot be read, or is another.
+    pub fn payload(&self, directory: &Path) -> Result<Vec<u8>> {
+        let payload = need(directory, PAYLOAD, MAX_PAYLOAD)?;
+        if Payload::of(&payload) != self.manifest.payload {
             return Err(Error::new("secrets.age is not the file that manifest.json names: it was changed or damaged"));
         }
-        Ok(authentic)
+        Ok(payload)
     }
+}
+
+/// Replaces the bundle at `directory`, all three files or none.
+///
+/// # Errors
+/// When it could not be written; then what was there is untouched.
+pub fn write(directory: &Path, signed: &Signed, payload: &[u8]) -> Result<()> {
+    let files = [(MANIFEST, &signed.manifest[..]), (SIGNATURE, &signed.signature), (PAYLOAD, payload)];
+    files::replace_directory(directory, &files)
+}
+
+fn need(directory: &Path, name: &str, limit: usize) -> Result<Vec<u8>> {
+    let missing = || Error::new(format!("{} has no {name}", directory.display()));
+    files::read(&directory.join(name), limit)?.ok_or_else(missing)
 }

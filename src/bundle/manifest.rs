@@ -85,11 +85,17 @@ impl Manifest {
         if names.len() != manifest.secrets.len() {
             return Err(Error::new("manifest.json names a secret twice"));
         }
-        let lines = manifest.authorized_keys.values().flatten();
-        if lines.into_iter().any(|line| line.contains(['\n', '\r', '\0'])) {
-            return Err(Error::new("manifest.json has an authorized key of more than one line"));
+        if manifest.texts().any(|text| text.contains(char::is_control)) {
+            return Err(Error::new("manifest.json has a text with a line break or another control character"));
         }
         Ok(manifest)
+    }
+
+    /// All that is free text: it reaches terminals, and files with one line for each key.
+    fn texts(&self) -> impl Iterator<Item = &String> {
+        let secrets = self.secrets.iter().flat_map(|secret| [&secret.reference, &secret.version]);
+        let keys = self.authorized_keys.values().flatten();
+        [&self.created, &self.inputs].into_iter().chain(&self.recipients).chain(secrets).chain(keys)
     }
 
     /// The names of the secrets, in the file's order.
@@ -157,5 +163,8 @@ pub(super) mod tests {
         let mut lines = sample();
         lines.authorized_keys.insert(UserName::new("u").unwrap(), vec!["a\nb".into()]);
         assert!(Manifest::parse(&lines.to_bytes()).is_err());
+        let mut escape = sample();
+        escape.secrets[0].reference = "age:\u{1b}[2J".into();
+        assert!(Manifest::parse(&escape.to_bytes()).is_err());
     }
 }

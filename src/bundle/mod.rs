@@ -13,7 +13,7 @@ mod signature;
 
 pub use age_file::{decrypt, encrypt};
 pub use archive::{MAX_PAYLOAD, pack};
-pub use directory::{Authentic, BundleFiles, MANIFEST, PAYLOAD, SIGNATURE};
+pub use directory::{Authentic, MANIFEST, PAYLOAD, SIGNATURE, Signed, write};
 pub use identity::Identity;
 pub use manifest::{FORMAT, Manifest, Payload, SecretEntry, sha256_hex};
 pub use open::{OpenBundle, open};

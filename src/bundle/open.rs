@@ -1,7 +1,7 @@
 //! Opening a verified bundle: one decryption for all its secrets.
 
 use crate::base::{Error, Result, SecretBytes, SecretName};
-use crate::bundle::{BundleFiles, Identity, MAX_PAYLOAD, Manifest, age_file, archive};
+use crate::bundle::{Identity, MAX_PAYLOAD, Manifest, age_file, archive};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -16,11 +16,11 @@ pub struct OpenBundle {
 ///
 /// # Errors
 /// When no identity fits (says which recipients would), or what is inside is not what the manifest lists.
-pub fn open(files: &BundleFiles, manifest: &Manifest, identities: &[Identity]) -> Result<OpenBundle> {
+pub fn open(payload: &[u8], manifest: &Manifest, identities: &[Identity]) -> Result<OpenBundle> {
     let fits = |id: &str| manifest.recipients.iter().any(|recipient| recipient == id);
     let known = identities.iter().filter_map(Identity::public);
     let nobody = identities.iter().all(|identity| identity.public().is_some_and(|id| !fits(id)));
-    let tar = age_file::decrypt(&files.payload, identities, MAX_PAYLOAD).map_err(|e| match nobody {
+    let tar = age_file::decrypt(payload, identities, MAX_PAYLOAD).map_err(|e| match nobody {
         true => Error::new(format!("{e}: sealed to {}, here is {}", list(&manifest.recipients), list(known)))
             .hint("the host's key is not the one in pkeys.toml: correct its recipients there and render again"),
         false => e,

@@ -1,7 +1,7 @@
 //! Deciding which hosts need a new bundle, and why. Changes nothing and reads no secret.
 
 use crate::base::{Error, HostName, Result, SecretName};
-use crate::bundle::{BundleFiles, Manifest as BundleManifest, Signers};
+use crate::bundle::{Manifest as BundleManifest, Signed, Signers};
 use crate::manifest::{Origin, Repository};
 use crate::render::{Reason, Sources, Wanted};
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,9 +64,12 @@ struct Look {
 fn look(repository: &Repository, host: &HostName, signers: &Result<Signers>, force: bool) -> Result<Look> {
     let wanted = Wanted::of(repository.manifest(), host)?;
     let signers = signers.as_ref().map_err(Clone::clone)?;
-    let (rendered, valid) = match BundleFiles::read(&repository.bundle(host)) {
+    let directory = repository.bundle(host);
+    let (rendered, valid) = match Signed::read(&directory) {
         Ok(None) => return Ok(Look { wanted, rendered: None, reasons: vec![Reason::New] }),
-        Ok(Some(files)) => (BundleManifest::parse(&files.manifest).ok(), files.verify(host, signers).map(|_| ())),
+        Ok(Some(signed)) => {
+            (BundleManifest::parse(&signed.manifest).ok(), signed.verify(&directory, host, signers).map(|_| ()))
+        }
         Err(e) => (None, Err(e)),
     };
     let mut reasons = Vec::new();

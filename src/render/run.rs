@@ -1,7 +1,7 @@
 //! Doing what was planned: read the values, seal, sign, write. All or nothing for each host.
 
 use crate::base::{Error, HostName, Result, secret::without_final_newline};
-use crate::bundle::{self, BundleFiles, FORMAT, Manifest as BundleManifest, Payload, SecretEntry};
+use crate::bundle::{self, FORMAT, Manifest as BundleManifest, Payload, SecretEntry, Signed};
 use crate::manifest::{Origin, Repository};
 use crate::operator::Keys;
 use crate::render::{HostPlan, Sources, State, Wanted};
@@ -54,7 +54,7 @@ pub fn run(
             let host = &plan.host;
             let generation = plan.rendered.as_ref().map_or(0, |old| old.generation) + 1;
             let result = seal(host, generation, wanted, &values, key, callbacks.clone())
-                .and_then(|files| files.write(&repository.bundle(host)))
+                .and_then(|(signed, payload)| bundle::write(&repository.bundle(host), &signed, &payload))
                 .map(|()| generation);
             let rendered = Rendered { host: host.clone(), result };
             done(&rendered);
@@ -91,7 +91,7 @@ fn seal(
     values: &BTreeMap<Origin, Result<Value>>,
     key: &PrivateKey,
     callbacks: impl age::Callbacks,
-) -> Result<BundleFiles> {
+) -> Result<(Signed, Vec<u8>)> {
     let mut contents = Vec::with_capacity(wanted.secrets.len());
     let mut entries = Vec::with_capacity(wanted.secrets.len());
     let mut versions = BTreeMap::new();
@@ -121,5 +121,5 @@ fn seal(
     }
     .to_bytes();
     let signature = bundle::sign(&manifest, key)?.into_bytes();
-    Ok(BundleFiles { manifest, signature, payload })
+    Ok((Signed { manifest, signature }, payload))
 }

@@ -1,7 +1,7 @@
 //! Checking a rendered bundle against the manifest, without decrypting it.
 
 use crate::base::{Error, HostName, Result};
-use crate::bundle::{Authentic, BundleFiles};
+use crate::bundle::{Authentic, Signed};
 use crate::manifest::Repository;
 use std::collections::BTreeSet;
 
@@ -11,9 +11,10 @@ use std::collections::BTreeSet;
 /// Says the first thing that does not hold.
 pub fn verify(repository: &Repository, host: &HostName) -> Result<Authentic> {
     let again = || format!("render it again: `pkeys render {host}`");
-    let files = BundleFiles::read(&repository.bundle(host))?
+    let directory = repository.bundle(host);
+    let signed = Signed::read(&directory)?
         .ok_or_else(|| Error::new("it has no bundle yet").hint(format!("render it: `pkeys render {host}`")))?;
-    let authentic = files.verify(host, &repository.manifest().signers()?).map_err(|e| e.hint(again()))?;
+    let authentic = signed.verify(&directory, host, &repository.manifest().signers()?).map_err(|e| e.hint(again()))?;
     let wanted = repository.manifest().recipients_of(host)?;
     let wanted: BTreeSet<_> = wanted.iter().map(crate::bundle::Recipient::id).collect();
     let sealed: BTreeSet<_> = authentic.manifest.recipients.iter().map(String::as_str).collect();
