@@ -3,7 +3,7 @@
 use crate::base::Result;
 use crate::cli::args::Render;
 use crate::cli::context::Context;
-use crate::cli::ui::{Tone, count};
+use crate::cli::ui::{Tone, count, error_json};
 use crate::render::{self, HostPlan, Rendered, Sources, State};
 use serde_json::{Value, json};
 
@@ -113,7 +113,7 @@ impl Line {
             "state": self.word,
             "generation": self.generation,
             "reasons": self.reasons,
-            "error": self.error.as_ref().map(|e| json!({ "error": e.message(), "hint": e.next_step() })),
+            "error": self.error.as_ref().map(error_json),
         })
     }
 }

@@ -2,20 +2,22 @@
 
 use crate::base::Result;
 use crate::cli::context::Context;
-use crate::cli::ui::Tone;
+use crate::cli::ui::{Tone, error_json};
 use crate::render::{self, HostPlan, Sources, State};
 use jiff::{Timestamp, Unit};
 use serde_json::json;
 
+/// Fails when the state of a host cannot be said; a stale host is no failure.
 pub(super) fn run(context: &Context) -> Result<bool> {
     let repository = context.repository()?;
     let keys = context.keys()?;
     let sources = Sources::new(&repository, &keys);
     let plans = render::plan(&repository, &sources, &repository.hosts(&[])?, false);
     sources.warnings().iter().for_each(|warning| context.ui.warn(warning));
+    let known = !plans.iter().any(|plan| matches!(plan.state, State::Failed(_)));
     if context.ui.json() {
         context.ui.out_json(&plans.iter().map(json_of).collect::<Vec<_>>());
-        return Ok(true);
+        return Ok(known);
     }
     if plans.is_empty() {
         context.ui.note("No hosts yet: `pkeys host add NAME --scan ADDRESS`");
@@ -32,7 +34,7 @@ pub(super) fn run(context: &Context) -> Result<bool> {
     if plans.iter().any(|plan| matches!(plan.state, State::Stale { .. })) {
         context.ui.note("next: `pkeys render`");
     }
-    Ok(true)
+    Ok(known)
 }
 
 fn row(plan: &HostPlan) -> Vec<(String, Tone)> {
@@ -77,7 +79,7 @@ fn json_of(plan: &HostPlan) -> serde_json::Value {
     let (word, reasons, error) = match &plan.state {
         State::Unchanged => ("in-date", Vec::new(), None),
         State::Stale { reasons, .. } => ("stale", reasons.iter().map(ToString::to_string).collect(), None),
-        State::Failed(e) => ("unknown", Vec::new(), Some(e.message())),
+        State::Failed(e) => ("unknown", Vec::new(), Some(error_json(e))),
     };
     json!({
         "host": plan.host,

@@ -136,8 +136,7 @@ impl Ui {
     /// What went wrong, and what to do next.
     pub(super) fn error(&self, error: &Error) {
         if self.json {
-            let value = serde_json::json!({ "error": error.message(), "hint": error.next_step() });
-            return self.err(&value.to_string());
+            return self.err(&error_json(error).to_string());
         }
         self.err(&format!("{} {error}", self.paint_err("error:", Tone::Bad)));
         if let Some(hint) = error.next_step() {
@@ -167,6 +166,11 @@ impl Ui {
 fn painted(text: &str, tone: Tone) -> String {
     let style = tone.style();
     format!("{style}{text}{style:#}")
+}
+
+/// An error with its next step, as `--json` shows it everywhere.
+pub(super) fn error_json(error: &Error) -> serde_json::Value {
+    serde_json::json!({ "error": error.message(), "hint": error.next_step() })
 }
 
 /// `3 hosts`, `1 host`.
