@@ -1,5 +1,6 @@
 //! `login` and `logout`: the 1Password Connect token in the OS keyring.
 
+use crate::base::error::did_you_mean;
 use crate::base::{Error, Result, SecretBytes};
 use crate::cli::{args::Login, context::Context, ui::count};
 use crate::manifest::{SourceKind, SourceSettings};
@@ -46,13 +47,17 @@ fn server(context: &Context, args: &Login) -> Result<(String, Option<PathBuf>)> 
     if let Some(url) = &args.url {
         return Ok((url.clone(), None));
     }
-    let Ok(repository) = context.repository() else { return Ok((connect_url(None)?, None)) };
+    let repository = match context.repository() {
+        Ok(repository) => repository,
+        Err(e) if args.source.is_some() => return Err(e),
+        Err(_) => return Ok((connect_url(None)?, None)),
+    };
     let sources: Vec<(&String, &SourceSettings)> =
         repository.manifest().sources.iter().filter(|(_, s)| s.kind == SourceKind::Connect).collect();
     let settings = match (&args.source, &sources[..]) {
         (Some(named), sources) => match sources.iter().find(|(name, _)| *name == named) {
             Some((_, settings)) => Some(*settings),
-            None => return Err(Error::new("pkeys.toml has no such Connect source")),
+            None => return Err(no_source(named, sources)),
         },
         (None, []) => None,
         (None, [(_, one)]) => Some(*one),
@@ -60,6 +65,16 @@ fn server(context: &Context, args: &Login) -> Result<(String, Option<PathBuf>)> 
     };
     let ca_file = settings.and_then(|s| s.ca_file.as_deref()).map(|path| repository.root().join(path));
     Ok((connect_url(settings)?, ca_file))
+}
+
+fn no_source(named: &str, sources: &[(&String, &SourceSettings)]) -> Error {
+    let known: Vec<_> = sources.iter().map(|(name, _)| name.as_str()).collect();
+    let error = Error::new(format!("pkeys.toml has no Connect source {named}"));
+    match did_you_mean(named, known.iter().copied()) {
+        Some(near) => error.hint(format!("did you mean {near}?")),
+        None if known.is_empty() => error.hint("add [sources.onepassword] with kind = \"connect\" to it"),
+        None => error.hint(format!("it has {}", known.join(", "))),
+    }
 }
 
 fn read_token(context: &Context, url: &str) -> Result<SecretBytes> {

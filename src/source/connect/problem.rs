@@ -102,7 +102,7 @@ pub(super) fn status(at: &Address, status: u16, asked: &str, said: Option<&str>,
     let (message, hint) = match status {
         401 => (
             format!("1Password Connect at {at} refused the token"),
-            "run `pkeys login` to store a valid token, or set OP_CONNECT_TOKEN to one",
+            "it has expired, was revoked, or is for another server: make a new one in 1Password, then store it with `pkeys login`, or set OP_CONNECT_TOKEN to it",
         ),
         403 => (
             format!("1Password Connect at {at} denied {asked}"),
