@@ -286,7 +286,7 @@ fn check_finds_mistakes_with_their_line() {
     sandbox.host("web", &["--tag", "server"]);
     let mut text = String::from_utf8(sandbox.read("pkeys.toml")).unwrap();
     let lines = text.lines().count();
-    text += "\n[secrets.lost]\nfrom = \"age:lost\"\nhosts = [\"wbe\", \"tag:servr\"]\n\n[secrets.idle]\nfrom = \"op://v/i/f\"\n\n[hosts.bare]\n\n[users.joe]\n";
+    text += "\n[secrets.lost]\nfrom = \"age:lost\"\nhosts = [\"wbe\", \"tag:servr\"]\n\n[secrets.idle]\nfrom = \"op://v/i/f\"\n\n[hosts.bare]\n\n[users.joe]\n\n[secrets.code]\nfrom = \"op://v/i/f?attribute=otp\"\nhosts = [\"web\"]\n";
     std::fs::write(sandbox.repo().join("pkeys.toml"), &text).unwrap();
     let ran = sandbox.pkeys(&["check"]);
     assert_eq!(ran.status, 1);
@@ -299,12 +299,14 @@ fn check_finds_mistakes_with_their_line() {
         format!("pkeys.toml:{}: warning: nobody gets the secret idle", lines + 6),
         format!("pkeys.toml:{}: error: host bare: bare has no recipient", lines + 9),
         format!("pkeys.toml:{}: warning: user joe is known to no host", lines + 11),
+        format!("pkeys.toml:{}: warning: secret code is a one-time password", lines + 14),
+        "leave ?attribute=… out".into(),
         "warning: no break-glass recipient".into(),
     ] {
         assert!(ran.out.contains(&expected), "{expected}\n{}", ran.out);
     }
     let json: serde_json::Value = serde_json::from_str(&sandbox.pkeys(&["check", "--json"]).out).unwrap();
-    assert_eq!(json.as_array().unwrap().len(), 7);
+    assert_eq!(json.as_array().unwrap().len(), 8);
 }
 
 #[test]

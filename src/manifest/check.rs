@@ -2,7 +2,7 @@
 
 use crate::base::HostName;
 use crate::manifest::{Manifest, Origin, Repository, Selector, SourceKind};
-use crate::source::Reference;
+use crate::source::{Query, Reference};
 
 /// One mistake.
 #[derive(Debug, PartialEq, Eq)]
@@ -156,6 +156,16 @@ fn secrets(findings: &mut Findings, manifest: &Manifest) {
                     format!("make it: `pkeys secret set {file}`"),
                 );
             }
+        }
+        if let Reference::Op(op) = &secret.from
+            && let Some(Query::Otp | Query::Totp) = op.query
+            && !secret.hosts.is_empty()
+        {
+            findings.warning(
+                &[path[0], path[1], "from"],
+                format!("secret {name} is a one-time password: it changes every 30 seconds, so hosts get a dead one"),
+                "leave ?attribute=… out to deliver what the codes are made from, or give it to no host",
+            );
         }
         let hosts = [path[0], path[1], "hosts"];
         if secret.hosts.is_empty() {
