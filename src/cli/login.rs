@@ -5,8 +5,8 @@ use crate::base::{Error, Result, SecretBytes};
 use crate::cli::{args::Login, context::Context, ui::count};
 use crate::manifest::{SourceKind, SourceSettings};
 use crate::operator::{Keyring, Stored};
-use crate::render::{connect_url, token_name};
-use crate::source::{Connect, ConnectSettings};
+use crate::render::{connect_server, token_name};
+use crate::source::{Connect, ConnectAddress, ConnectSettings};
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
@@ -17,7 +17,7 @@ pub(super) fn login(context: &Context, args: &Login) -> Result<bool> {
     let token = read_token(context, &url)?;
     let connect = Connect::new(ConnectSettings {
         ca_file,
-        ..ConnectSettings::new(url.clone(), SecretBytes::copy_of(token.expose()))
+        ..ConnectSettings::new(url.to_string(), SecretBytes::copy_of(token.expose()))
     })?;
     connect.warnings().iter().for_each(|warning| context.ui.warn(warning));
     let vaults = connect.check()?;
@@ -43,14 +43,14 @@ pub(super) fn logout(context: &Context, args: &Login) -> Result<bool> {
 }
 
 /// The server that is meant: named, or the one Connect source.
-fn server(context: &Context, args: &Login) -> Result<(String, Option<PathBuf>)> {
+fn server(context: &Context, args: &Login) -> Result<(ConnectAddress, Option<PathBuf>)> {
     if let Some(url) = &args.url {
-        return Ok((url.clone(), None));
+        return Ok((ConnectAddress::parse(url)?, None));
     }
     let repository = match context.repository() {
         Ok(repository) => repository,
         Err(e) if args.source.is_some() => return Err(e),
-        Err(_) => return Ok((connect_url(None)?, None)),
+        Err(_) => return Ok((connect_server(None)?, None)),
     };
     let sources: Vec<(&String, &SourceSettings)> =
         repository.manifest().sources.iter().filter(|(_, s)| s.kind == SourceKind::Connect).collect();
@@ -64,7 +64,7 @@ fn server(context: &Context, args: &Login) -> Result<(String, Option<PathBuf>)> 
         (None, _) => return Err(Error::new("pkeys.toml has several Connect sources").hint("say which with --source")),
     };
     let ca_file = settings.and_then(|s| s.ca_file.as_deref()).map(|path| repository.root().join(path));
-    Ok((connect_url(settings)?, ca_file))
+    Ok((connect_server(settings)?, ca_file))
 }
 
 fn no_source(named: &str, sources: &[(&String, &SourceSettings)]) -> Error {
@@ -77,7 +77,7 @@ fn no_source(named: &str, sources: &[(&String, &SourceSettings)]) -> Error {
     }
 }
 
-fn read_token(context: &Context, url: &str) -> Result<SecretBytes> {
+fn read_token(context: &Context, url: &ConnectAddress) -> Result<SecretBytes> {
     let mut token = if std::io::stdin().is_terminal() {
         context.prompt.secret(&format!("Connect token for {url}")).ok_or_else(|| Error::new("no token was given"))?
     } else {

@@ -3,14 +3,16 @@
 //! Decides first ([`plan()`]: data, no change), then does it ([`run()`]). May import `manifest`, `source`, `operator`,
 //! `bundle` and `base`.
 
+mod connect;
 mod inputs;
 mod plan;
 mod run;
 mod sources;
 mod verify;
 
+pub use connect::{connect_server, token_name};
 pub use inputs::{Reason, Wanted};
 pub use plan::{HostPlan, State, plan};
 pub use run::{Rendered, run};
-pub use sources::{Sources, connect_url, token_name};
+pub use sources::Sources;
 pub use verify::verify;

@@ -1,9 +1,10 @@
 //! Opening sources when they are first needed, and asking each for its references at once.
 
-use crate::base::{Error, Result, SecretBytes, SecretName};
-use crate::manifest::{Origin, Repository, SourceKind, SourceSettings};
-use crate::operator::{Keyring, Keys};
-use crate::source::{AgeFiles, Connect, ConnectSettings, Reference, Source, Value, Version};
+use crate::base::{Error, Result, SecretName};
+use crate::manifest::{Origin, Repository, SourceKind};
+use crate::operator::Keys;
+use crate::render::connect;
+use crate::source::{AgeFiles, Reference, Source, Value, Version};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -96,39 +97,11 @@ impl<'a> Sources<'a> {
             let keys = self.keys;
             Rc::new(AgeFiles::new(self.repository.root().join(directory), Box::new(|| keys.identities())))
         } else {
-            let connect = connect(self.repository, settings)?;
+            let connect = connect::open(self.repository, name, settings)?;
             self.warnings.borrow_mut().extend(connect.warnings());
             Rc::new(connect)
         };
         self.open.borrow_mut().insert(name.into(), opened.clone());
         Ok(opened)
     }
-}
-
-/// The server of a Connect source: the manifest's `url`, else `OP_CONNECT_HOST`.
-///
-/// # Errors
-/// When neither is there.
-pub fn connect_url(settings: Option<&SourceSettings>) -> Result<String> {
-    let environment = || std::env::var("OP_CONNECT_HOST").ok().filter(|url| !url.is_empty());
-    settings.and_then(|s| s.url.clone()).or_else(environment).ok_or_else(|| {
-        Error::new("no 1Password Connect server is named")
-            .hint("add [sources.onepassword] with kind = \"connect\" and url = \"http://…\" to pkeys.toml, or set OP_CONNECT_HOST")
-    })
-}
-
-/// The keyring's name for the token of a server.
-pub fn token_name(url: &str) -> String {
-    format!("connect-token:{}", url.trim_end_matches('/'))
-}
-
-fn connect(repository: &Repository, settings: Option<&SourceSettings>) -> Result<Connect> {
-    let url = connect_url(settings)?;
-    let environment = std::env::var("OP_CONNECT_TOKEN").ok().filter(|token| !token.is_empty()).map(SecretBytes::from);
-    let token = environment.or_else(|| Keyring.get(&token_name(&url))).ok_or_else(|| {
-        Error::new(format!("there is no token for the Connect server {url}"))
-            .hint("run `pkeys login`, or set OP_CONNECT_TOKEN")
-    })?;
-    let ca_file = settings.and_then(|s| s.ca_file.as_deref()).map(|path| repository.root().join(path));
-    Connect::new(ConnectSettings { ca_file, ..ConnectSettings::new(url, token) })
 }

@@ -8,7 +8,7 @@ pub mod connect;
 pub mod reference;
 
 pub use age::AgeFiles;
-pub use connect::{Connect, Settings as ConnectSettings};
+pub use connect::{Address as ConnectAddress, Connect, Settings as ConnectSettings};
 pub use reference::{OpReference, Query, Reference};
 
 use crate::base::{Result, SecretBytes};

@@ -8,15 +8,20 @@ const SHAPE: &str = "write it like http://127.0.0.1:8080 in OP_CONNECT_HOST, or 
 
 /// The address of a Connect server: `http` or `https`, no user, no query, no final slash.
 #[derive(Debug)]
-pub(super) struct Address {
+pub struct Address {
     text: String,
+    /// Scheme, host and port.
+    origin: String,
     plain: bool,
     loopback: bool,
 }
 
 impl Address {
-    /// Checks the address. The message does not repeat one that is refused: a token may stand there by mistake.
-    pub(super) fn parse(text: &str) -> Result<Self> {
+    /// Checks the address.
+    ///
+    /// # Errors
+    /// When it is none. The message does not repeat it: a token may stand there by mistake.
+    pub fn parse(text: &str) -> Result<Self> {
         let refused = |why: &str| Error::new(format!("the address of 1Password Connect {why}")).hint(SHAPE);
         let url = Url::parse(text.trim()).map_err(|_| refused("is not a URL"))?;
         if !matches!(url.scheme(), "http" | "https") {
@@ -32,7 +37,13 @@ impl Address {
         let ip: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
         let loopback = ip.map_or(host == "localhost" || host.ends_with(".localhost"), |ip| ip.is_loopback());
         let plain = url.scheme() == "http";
-        Ok(Self { text: url.as_str().trim_end_matches('/').to_owned(), plain, loopback })
+        let text = url.as_str().trim_end_matches('/').to_owned();
+        Ok(Self { text, origin: url.origin().ascii_serialization(), plain, loopback })
+    }
+
+    /// Whether both are of one server: the same scheme, host and port.
+    pub fn is_same_server(&self, other: &Self) -> bool {
+        self.origin == other.origin
     }
 
     /// The whole address of a call; `path` begins with a slash.

@@ -15,11 +15,11 @@ mod sshkey;
 mod store;
 mod value;
 
+pub use address::Address;
 pub use retry::Policy;
 
 use crate::base::{Error, Result, SecretBytes};
 use crate::source::{OpReference, Reference, Source, Value, Version};
-use address::Address;
 use std::path::PathBuf;
 use std::time::Duration;
 
