@@ -1,8 +1,11 @@
 //! What goes wrong between the operator and 1Password: clear errors, and nothing changed.
 
 use crate::connect::{EXAMPLE, READ_TOKEN, StandIn};
-use crate::{TAILSCALE, opened, pkeys, sandbox};
+use crate::{TAILSCALE, hundred, opened, pkeys, sandbox};
+use pkeys::base::SecretBytes;
+use pkeys::source::{Connect, ConnectSettings, Reference, Source};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 const FILE: (&str, &str) = ("file", "op://demo/certificate/certificate.pem");
 
@@ -114,4 +117,26 @@ fn faults_that_stay_are_said_after_a_few_requests_and_change_nothing() {
             });
         }
     });
+}
+
+#[test]
+fn a_server_that_hangs_is_waited_for_once_and_not_for_every_item() {
+    let (data, _, by_id) = hundred();
+    let server = StandIn::start(&data, &["--latency-ms", "60000", "--only", "/items/"]);
+    let references: Vec<_> = by_id.iter().map(|(_, from)| Reference::parse(from).unwrap()).collect();
+    let references: Vec<_> = references.iter().collect();
+    let mut settings = ConnectSettings::new(server.url(), SecretBytes::copy_of(b"t"));
+    settings.timeout = Duration::from_secs(2);
+    settings.retry.attempts = 2;
+    let connect = Connect::new(settings).unwrap();
+    let late = |answers: Vec<pkeys::base::Result<_>>| {
+        let said = |error: pkeys::base::Error| error.message().contains("did not answer in time");
+        answers.len() == 100 && answers.into_iter().all(|answer| answer.is_err_and(said))
+    };
+    assert!(late(connect.read(&references)));
+    // 16 at once, each sent twice; the other 4 of the 20 items are not asked for any more.
+    assert!(server.requests().total <= 32, "{:?}", server.requests());
+    server.reset_requests();
+    assert!(late(connect.read(&references)));
+    assert_eq!(server.requests().total, 0);
 }

@@ -19,9 +19,11 @@ impl Failed {
         Self { failure, error: Error::new(message).hint(hint) }
     }
 
-    /// Whether every other request would come to nothing as well.
+    /// Whether every other request would come to nothing as well. A server that hangs is waited for once, not once for
+    /// each item.
     pub(super) fn concerns_all(&self) -> bool {
-        matches!(self.failure, Failure::Unreachable | Failure::Distrusted | Failure::Status(401, _))
+        use Failure::{Distrusted, Status, TimedOut, Unreachable};
+        matches!(self.failure, Unreachable | Distrusted | TimedOut | Status(401, _))
     }
 
     /// Whether what was asked for by its id is not there.

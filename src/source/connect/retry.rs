@@ -13,7 +13,8 @@ pub struct Policy {
     pub longest_wait: Duration,
     /// The longest wait that the server may ask for with `Retry-After`.
     pub longest_asked: Duration,
-    /// No new attempt is begun once so much time has gone into one request.
+    /// No new attempt is begun once so much time has gone into one request. A server that did not answer in time until
+    /// then is not asked for anything else.
     pub total: Duration,
 }
 
