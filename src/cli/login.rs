@@ -54,17 +54,17 @@ fn server(context: &Context, args: &Login) -> Result<(ConnectAddress, Option<Pat
     };
     let sources: Vec<(&String, &SourceSettings)> =
         repository.manifest().sources.iter().filter(|(_, s)| s.kind == SourceKind::Connect).collect();
-    let settings = match (&args.source, &sources[..]) {
+    let source = match (&args.source, &sources[..]) {
         (Some(named), sources) => match sources.iter().find(|(name, _)| *name == named) {
-            Some((_, settings)) => Some(*settings),
+            Some(source) => Some(*source),
             None => return Err(no_source(named, sources)),
         },
         (None, []) => None,
-        (None, [(_, one)]) => Some(*one),
+        (None, [one]) => Some(*one),
         (None, _) => return Err(Error::new("pkeys.toml has several Connect sources").hint("say which with --source")),
     };
-    let ca_file = settings.and_then(|s| s.ca_file.as_deref()).map(|path| repository.root().join(path));
-    Ok((connect_server(settings)?, ca_file))
+    let ca_file = source.and_then(|(_, s)| s.ca_file.as_deref()).map(|path| repository.root().join(path));
+    Ok((connect_server(source.map(|(name, settings)| (name.as_str(), settings)))?, ca_file))
 }
 
 fn no_source(named: &str, sources: &[(&String, &SourceSettings)]) -> Error {

@@ -1,20 +1,21 @@
 //! Which Connect server a source means, and which token goes there.
 //!
-//! A token never goes to a server that it was not meant for. The keyring keeps each under its server. One from the
-//! environment belongs to the `OP_CONNECT_HOST` beside it, whatever the manifest says.
+//! A token never goes to a server that it was not meant for. The keyring keeps each under its server. One that comes
+//! from outside belongs to the `OP_CONNECT_HOST` beside it, whatever the manifest says.
 
 use crate::base::{Error, Result, SecretBytes};
 use crate::manifest::{Repository, SourceSettings};
 use crate::operator::Keyring;
 use crate::source::{Connect, ConnectAddress, ConnectSettings};
 
-/// The server of a Connect source, for a token that was given for it: the manifest's `url`, else `OP_CONNECT_HOST`.
+/// The server for a token that comes from outside, typed or in the environment: `OP_CONNECT_HOST`, and only without it
+/// the `url` of the source with this name and these settings.
 ///
 /// # Errors
-/// When neither is there, or it is no address.
-pub fn connect_server(settings: Option<&SourceSettings>) -> Result<ConnectAddress> {
-    let url = settings.and_then(|s| s.url.clone()).or_else(host).ok_or_else(unnamed)?;
-    ConnectAddress::parse(&url)
+/// When neither is there, one is no address, or they are of different servers.
+pub fn connect_server(source: Option<(&str, &SourceSettings)>) -> Result<ConnectAddress> {
+    let url = source.and_then(|(name, settings)| Some((name, settings.url.as_deref()?)));
+    agreed(url, host().as_deref())
 }
 
 /// The keyring's name for the token of a server.
@@ -22,16 +23,15 @@ pub fn token_name(server: &ConnectAddress) -> String {
     format!("connect-token:{server}")
 }
 
-/// Makes ready to read from the source of this name.
-pub(super) fn open(repository: &Repository, name: &str, settings: Option<&SourceSettings>) -> Result<Connect> {
+/// Makes ready to read from a source.
+pub(super) fn open(repository: &Repository, source: Option<(&str, &SourceSettings)>) -> Result<Connect> {
+    let settings = source.map(|(_, settings)| settings);
     let token = std::env::var("OP_CONNECT_TOKEN").ok().filter(|token| !token.is_empty()).map(SecretBytes::from);
     let (server, token) = match token {
-        Some(token) => {
-            let url = settings.and_then(|s| s.url.as_deref());
-            (server_of_environment(name, url, host().as_deref())?, token)
-        }
+        Some(token) => (connect_server(source)?, token),
         None => {
-            let server = connect_server(settings)?;
+            let url = settings.and_then(|s| s.url.clone()).or_else(host).ok_or_else(unnamed)?;
+            let server = ConnectAddress::parse(&url)?;
             let token = Keyring.get(&token_name(&server)).ok_or_else(|| {
                 Error::new(format!("there is no token for the Connect server {server}"))
                     .hint("run `pkeys login`, or set OP_CONNECT_TOKEN")
@@ -49,21 +49,20 @@ fn host() -> Option<String> {
     Some(host.to_string_lossy().into_owned())
 }
 
-/// Where a token of the environment goes: to `host` beside it, and only without one where the manifest says.
-fn server_of_environment(name: &str, url: Option<&str>, host: Option<&str>) -> Result<ConnectAddress> {
-    let (url, host) = match (url, host) {
-        (Some(url), Some(host)) => (ConnectAddress::parse(url)?, ConnectAddress::parse(host)?),
-        (Some(one), None) | (None, Some(one)) => return ConnectAddress::parse(one),
+/// The one server that the `url` of a source and `host` name.
+fn agreed(url: Option<(&str, &str)>, host: Option<&str>) -> Result<ConnectAddress> {
+    let (name, url, host) = match (url, host) {
+        (Some((name, url)), Some(host)) => (name, ConnectAddress::parse(url)?, ConnectAddress::parse(host)?),
+        (Some((_, one)), None) | (None, Some(one)) => return ConnectAddress::parse(one),
         (None, None) => return Err(unnamed()),
     };
     if url.is_same_server(&host) {
         return Ok(host);
     }
     Err(Error::new(format!(
-        "the url of source {name} in pkeys.toml is {url}, but OP_CONNECT_HOST is {host}: the token of OP_CONNECT_TOKEN \
-         was sent to neither"
+        "the url of source {name} in pkeys.toml is {url}, but OP_CONNECT_HOST is {host}: the token was sent to neither"
     ))
-    .hint("if you know that pkeys.toml is right, set both variables for its server; else correct its url"))
+    .hint("if you know that pkeys.toml is right, set OP_CONNECT_HOST to its server, with a token for it; else correct its url"))
 }
 
 fn unnamed() -> Error {
@@ -77,11 +76,11 @@ mod tests {
     use super::*;
 
     fn server(url: Option<&str>, host: Option<&str>) -> Result<String> {
-        server_of_environment("s", url, host).map(|server| server.to_string())
+        agreed(url.map(|url| ("s", url)), host).map(|server| server.to_string())
     }
 
     #[test]
-    fn a_token_of_the_environment_goes_to_the_host_beside_it() {
+    fn a_token_from_outside_goes_to_the_host_beside_it() {
         assert_eq!(server(None, Some("https://a")).unwrap(), "https://a");
         assert_eq!(server(Some("https://b"), None).unwrap(), "https://b");
         assert_eq!(server(Some("https://A:443/"), Some("https://a/connect")).unwrap(), "https://a/connect");

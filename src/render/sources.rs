@@ -97,7 +97,7 @@ impl<'a> Sources<'a> {
             let keys = self.keys;
             Rc::new(AgeFiles::new(self.repository.root().join(directory), Box::new(|| keys.identities())))
         } else {
-            let connect = connect::open(self.repository, name, settings)?;
+            let connect = connect::open(self.repository, settings.map(|settings| (name, settings)))?;
             self.warnings.borrow_mut().extend(connect.warnings());
             Rc::new(connect)
         };

@@ -50,7 +50,14 @@ fn the_environments_token_does_not_go_where_a_hostile_manifest_says() {
         let ran = pkeys(&sandbox, &own.url(), READ_TOKEN, arguments);
         ran.bad(&format!("pkeys.toml is {}, but OP_CONNECT_HOST is {}", hostile.url(), own.url()), "correct its url");
     }
+    let login = |more: &[&str]| {
+        let mut command = sandbox.command();
+        run_command(command.env("OP_CONNECT_HOST", own.url()).arg("login").args(more), READ_TOKEN.as_bytes())
+    };
+    login(&[]).bad("the token was sent to neither", "correct its url");
     assert_eq!((own.requests().total, hostile.requests().total), (0, 0));
+    login(&["--url", &own.url()]).bad("there is no keyring service here", "OP_CONNECT_TOKEN");
+    assert_eq!((own.requests().total, hostile.requests().total), (1, 0));
     assert_eq!(sandbox.snapshot(), before);
 }
 
