@@ -6,14 +6,9 @@
 use crate::base::{Error, Result, SecretBytes, SecretName, files};
 use crate::bundle::MAX_PAYLOAD;
 use crate::cli::{args::SecretSet, context::Context, secret};
-use rustix::fs::statfs;
+use crate::operator::MemoryDirectory;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
 use std::process::Command;
-
-/// The file systems that live in memory (`linux/magic.h`).
-const TMPFS: u64 = 0x0102_1994;
-const RAMFS: u64 = 0x8584_58f6;
 
 pub(super) fn run(context: &Context, name: &SecretName) -> Result<bool> {
     let repository = context.repository()?;
@@ -35,8 +30,8 @@ pub(super) fn run(context: &Context, name: &SecretName) -> Result<bool> {
 }
 
 fn edit(name: &SecretName, before: &SecretBytes) -> Result<SecretBytes> {
-    let directory = Directory::new()?;
-    let file = directory.0.join(name);
+    let directory = MemoryDirectory::new()?;
+    let file = directory.path().join(name);
     files::write(&file, before.expose(), files::PRIVATE)?;
     let (program, arguments) = editor()?;
     let status = Command::new(&program)
@@ -57,33 +52,4 @@ fn editor() -> Result<(OsString, Vec<OsString>)> {
     let set = set.ok_or_else(|| Error::new("no editor is set").hint("set EDITOR, such as EDITOR=nano"))?;
     let mut words = set.split_whitespace().map(OsString::from);
     Ok((words.next().unwrap_or_default(), words.collect()))
-}
-
-/// A private directory in memory, gone with all in it when dropped.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new() -> Result<Self> {
-        let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
-        let places = runtime.into_iter().chain([PathBuf::from("/dev/shm")]);
-        let above = places.into_iter().find(|place| in_memory(place)).ok_or_else(|| {
-            Error::new("there is no place in memory to edit in: XDG_RUNTIME_DIR and /dev/shm are no tmpfs")
-                .hint("pipe the value in instead: `pkeys secret set NAME < /dev/stdin`")
-        })?;
-        let new = above.join(format!("pkeys-edit-{:016x}", rand::RngCore::next_u64(&mut rand::rngs::OsRng)));
-        files::make_private_directories(&new)?;
-        Ok(Self(new))
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = files::remove(&self.0);
-    }
-}
-
-fn in_memory(place: &Path) -> bool {
-    // The type differs between platforms.
-    #[allow(clippy::cast_sign_loss, clippy::unnecessary_cast)]
-    statfs(place).is_ok_and(|found| [TMPFS, RAMFS].contains(&(found.f_type as u64 & 0xffff_ffff)))
 }

@@ -1,13 +1,11 @@
-//! The operator's private keys: made by `pkeys init`, opened when first needed, each passphrase asked for once.
+//! The operator's private keys: opened when first needed, each passphrase asked for once.
 
 use crate::base::{Error, Result, SecretBytes, files};
 use crate::bundle::{self, Identity, identity, public_key};
-use crate::operator::{Config, Keyring, Prompt, prompt::new_passphrase};
+use crate::operator::{Config, Keyring, Prompt};
 use age::secrecy::{ExposeSecret, SecretString};
-use rand_core::OsRng;
-use ssh_key::{Algorithm, LineEnding, PrivateKey};
+use ssh_key::PrivateKey;
 use std::cell::OnceCell;
-use std::io::Write;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -32,6 +30,10 @@ impl Keys {
 
     /// What speaks for age plugins and asks for passphrases.
     pub fn callbacks(&self) -> impl age::Callbacks {
+        self.asking()
+    }
+
+    fn asking(&self) -> Callbacks {
         Callbacks { prompt: self.prompt.clone(), use_keyring: true, typed: Arc::default() }
     }
 
@@ -79,7 +81,7 @@ impl Keys {
 
     /// Opens with a remembered passphrase first; asks when there is none or it no longer fits.
     fn unlocking<T>(&self, open: impl Fn(Callbacks) -> Result<T>) -> Result<T> {
-        let callbacks = Callbacks { prompt: self.prompt.clone(), use_keyring: true, typed: Arc::default() };
+        let callbacks = self.asking();
         let mut opened = open(callbacks.clone());
         let mut typed = callbacks.take();
         if let (Err(_), Some(Typed { remembered: true, question, .. })) = (&opened, &typed) {
@@ -163,55 +165,6 @@ impl age::Callbacks for Callbacks {
         *self.typed.lock().ok()? = Some(Typed { question: question.into(), passphrase, remembered });
         Some(text)
     }
-}
-
-/// A private key's file, and the public half.
-pub struct NewKeys {
-    /// The text of the private file, behind a passphrase if one was given.
-    pub private: SecretBytes,
-    /// The recipient or SSH public key.
-    pub public: String,
-}
-
-/// Makes an age identity, behind a passphrase that is asked for unless `open`.
-///
-/// # Errors
-/// When there is nobody to ask.
-pub fn new_identity(prompt: &dyn Prompt, open: bool) -> Result<NewKeys> {
-    let key = age::x25519::Identity::generate();
-    let public = key.to_public().to_string();
-    let mut text = SecretBytes::with_capacity(512);
-    text.extend(format!("# pkeys operator identity\n# public key: {public}\n").as_bytes());
-    text.extend(key.to_string().expose_secret().as_bytes());
-    text.extend(b"\n");
-    if open {
-        return Ok(NewKeys { private: text, public });
-    }
-    let passphrase = new_passphrase(prompt, "the age identity that opens your local secrets")?;
-    let failed = |_| Error::new("cannot encrypt the identity");
-    let secret = SecretString::from(passphrase.expose_str().unwrap_or_default().to_owned());
-    let mut locked = Vec::new();
-    let armor = age::armor::ArmoredWriter::wrap_output(&mut locked, age::armor::Format::AsciiArmor).map_err(failed)?;
-    let mut writer = age::Encryptor::with_user_passphrase(secret).wrap_output(armor).map_err(failed)?;
-    writer.write_all(text.expose()).and_then(|()| writer.finish()?.finish()).map_err(failed)?;
-    Ok(NewKeys { private: SecretBytes::new(locked), public })
-}
-
-/// Makes an Ed25519 signing key, behind a passphrase that is asked for unless `open`.
-///
-/// # Errors
-/// When there is nobody to ask.
-pub fn new_signing_key(prompt: &dyn Prompt, open: bool, operator: &str) -> Result<NewKeys> {
-    let failed = |_| Error::new("cannot make a signing key");
-    let mut key = PrivateKey::random(&mut OsRng, Algorithm::Ed25519).map_err(failed)?;
-    key.set_comment(format!("pkeys signer {operator}"));
-    let public = key.public_key().to_openssh().map_err(failed)?;
-    if !open {
-        let passphrase = new_passphrase(prompt, "the key that signs your bundles")?;
-        key = key.encrypt(&mut OsRng, passphrase.expose()).map_err(failed)?;
-    }
-    let text = key.to_openssh(LineEnding::LF).map_err(failed)?;
-    Ok(NewKeys { private: SecretBytes::copy_of(text.as_bytes()), public })
 }
 
 /// The public half of an existing signing key, private or `.pub`, without its passphrase.

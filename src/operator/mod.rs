@@ -3,11 +3,15 @@
 //! May import `base` and `bundle`. Asks questions only through [`Prompt`].
 
 mod config;
+mod generate;
 mod keyring;
 mod keys;
+mod memory;
 mod prompt;
 
 pub use config::{Config, config_directory};
+pub use generate::{NewKeys, new_identity, new_signing_key};
 pub use keyring::{Keyring, Stored};
-pub use keys::{Keys, NewKeys, new_identity, new_signing_key, public_of_signing_key, recipients_of};
+pub use keys::{Keys, public_of_signing_key, recipients_of};
+pub use memory::{MemoryDirectory, in_memory};
 pub use prompt::{Prompt, Terminal};

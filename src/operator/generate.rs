@@ -1,0 +1,57 @@
+//! Making keys.
+
+use crate::base::{Error, Result, SecretBytes};
+use crate::operator::{Prompt, prompt::new_passphrase};
+use age::secrecy::{ExposeSecret, SecretString};
+use rand_core::OsRng;
+use ssh_key::{Algorithm, LineEnding, PrivateKey};
+use std::io::Write;
+
+/// A private key's file, and the public half.
+pub struct NewKeys {
+    /// The text of the private file, behind a passphrase if one was given.
+    pub private: SecretBytes,
+    /// The recipient or SSH public key.
+    pub public: String,
+}
+
+/// Makes an age identity, behind a passphrase that is asked for unless `open`.
+///
+/// # Errors
+/// When there is nobody to ask.
+pub fn new_identity(prompt: &dyn Prompt, open: bool) -> Result<NewKeys> {
+    let key = age::x25519::Identity::generate();
+    let public = key.to_public().to_string();
+    let mut text = SecretBytes::with_capacity(512);
+    text.extend(format!("# pkeys operator identity\n# public key: {public}\n").as_bytes());
+    text.extend(key.to_string().expose_secret().as_bytes());
+    text.extend(b"\n");
+    if open {
+        return Ok(NewKeys { private: text, public });
+    }
+    let passphrase = new_passphrase(prompt, "the age identity that opens your local secrets")?;
+    let failed = |_| Error::new("cannot encrypt the identity");
+    let secret = SecretString::from(passphrase.expose_str().unwrap_or_default().to_owned());
+    let mut locked = Vec::new();
+    let armor = age::armor::ArmoredWriter::wrap_output(&mut locked, age::armor::Format::AsciiArmor).map_err(failed)?;
+    let mut writer = age::Encryptor::with_user_passphrase(secret).wrap_output(armor).map_err(failed)?;
+    writer.write_all(text.expose()).and_then(|()| writer.finish()?.finish()).map_err(failed)?;
+    Ok(NewKeys { private: SecretBytes::new(locked), public })
+}
+
+/// Makes an Ed25519 signing key, behind a passphrase that is asked for unless `open`.
+///
+/// # Errors
+/// When there is nobody to ask.
+pub fn new_signing_key(prompt: &dyn Prompt, open: bool, operator: &str) -> Result<NewKeys> {
+    let failed = |_| Error::new("cannot make a signing key");
+    let mut key = PrivateKey::random(&mut OsRng, Algorithm::Ed25519).map_err(failed)?;
+    key.set_comment(format!("pkeys signer {operator}"));
+    let public = key.public_key().to_openssh().map_err(failed)?;
+    if !open {
+        let passphrase = new_passphrase(prompt, "the key that signs your bundles")?;
+        key = key.encrypt(&mut OsRng, passphrase.expose()).map_err(failed)?;
+    }
+    let text = key.to_openssh(LineEnding::LF).map_err(failed)?;
+    Ok(NewKeys { private: SecretBytes::copy_of(text.as_bytes()), public })
+}
