@@ -93,6 +93,15 @@ fn host_add() {
 }
 
 #[test]
+fn host_add_generate() {
+    let sandbox = Sandbox::new();
+    let parses = || drop(sandbox.pkeys(&["host", "list"]).good());
+    let prepare = |_| drop(sandbox.pkeys(&["host", "remove", "web"]));
+    at_every_call(&sandbox, &["host", "add", "web", "--generate"], b"", prepare, parses);
+    sandbox.pkeys(&["host", "extra-files", "web", sandbox.path("extra").to_str().unwrap(), "--on-disk"]).good();
+}
+
+#[test]
 fn init() {
     let sandbox = Sandbox::empty();
     let again = |_| {

@@ -109,6 +109,19 @@ pub(super) struct Host {
 pub(super) enum HostCommand {
     /// Add a host, or change one
     Add(HostAdd),
+    /// Write the host key that pkeys made for a host, for `nixos-anywhere --extra-files`
+    ExtraFiles {
+        /// The host
+        name: HostName,
+        /// A directory in memory, such as one under /dev/shm; it is made
+        dir: PathBuf,
+        /// Where the host looks for its key
+        #[arg(long, value_name = "PATH", default_value = "/etc/ssh/ssh_host_ed25519_key")]
+        key_path: PathBuf,
+        /// Write the private key to a disk too
+        #[arg(long)]
+        on_disk: bool,
+    },
     /// List the hosts
     List,
     /// Remove a host and its bundle
@@ -128,6 +141,9 @@ pub(super) struct HostAdd {
     /// Ask the running host for its SSH host key
     #[arg(long, value_name = "ADDRESS")]
     pub scan: Option<String>,
+    /// Make its SSH host key here, for a host that is yet to be installed
+    #[arg(long, conflicts_with_all = ["recipient", "scan"])]
+    pub generate: bool,
     /// Take the scanned key without asking if it has this fingerprint (SHA256:…)
     #[arg(long, requires = "scan", value_name = "SHA256")]
     pub fingerprint: Option<String>,

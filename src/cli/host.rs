@@ -1,8 +1,9 @@
-//! `host add`, `host list`, `host remove`.
+//! `host add`, `host list`, `host remove`; what has to do with keys made here is in `host_key`.
 
 use crate::base::{Error, HostName, Result, files};
 use crate::cli::args::{HostAdd, HostCommand};
 use crate::cli::context::Context;
+use crate::cli::host_key;
 use crate::cli::ui::Tone;
 use crate::manifest::{Repository, Selector};
 use crate::remote;
@@ -11,6 +12,9 @@ use serde_json::json;
 pub(super) fn run(context: &Context, command: &HostCommand) -> Result<bool> {
     match command {
         HostCommand::Add(args) => add(context, args),
+        HostCommand::ExtraFiles { name, dir, key_path, on_disk } => {
+            host_key::extra_files(context, name, dir, key_path, *on_disk)
+        }
         HostCommand::List => list(context),
         HostCommand::Remove { name } => remove(context, name),
     }
@@ -25,9 +29,11 @@ fn add(context: &Context, args: &HostAdd) -> Result<bool> {
     }
     let mut repository = context.locked_repository()?;
     let known = repository.manifest().hosts.contains_key(&args.name);
+    let generated = if args.generate { host_key::generate(context, &repository, &args.name)? } else { None };
+    recipients.extend(generated.iter().map(|key| key.recipient.to_string()));
     if !known && recipients.is_empty() {
         return Err(Error::new(format!("{} needs a recipient: its SSH host key", args.name))
-            .hint("use --scan ADDRESS for a running host, or --recipient KEY"));
+            .hint("use --scan ADDRESS for a running host, --generate for one to be installed, or --recipient KEY"));
     }
     let path = ["hosts", args.name.as_str()];
     let mut edit = repository.edit()?;
@@ -37,6 +43,9 @@ fn add(context: &Context, args: &HostAdd) -> Result<bool> {
     if let Some(address) = args.address.as_ref().or(args.scan.as_ref().filter(|_| !known)) {
         edit.set(&path, "address", address)?;
     }
+    if let Some(key) = &generated {
+        edit.set(&path, "host-key", &key.reference.to_string())?;
+    }
     for tag in &args.tag {
         edit.add_to_list(&path, "tags", tag.as_str())?;
     }
@@ -44,6 +53,9 @@ fn add(context: &Context, args: &HostAdd) -> Result<bool> {
     repository.manifest().recipients_of(&args.name)?;
     context.ui.did(if known { "changed" } else { "added" }, &args.name);
     context.ui.note(&format!("next: `pkeys render {}`", args.name));
+    if args.generate {
+        context.ui.note(&format!("and at the installation: `pkeys host extra-files {} /dev/shm/{0}`", args.name));
+    }
     Ok(true)
 }
 
@@ -117,6 +129,7 @@ fn remove(context: &Context, name: &HostName) -> Result<bool> {
     }
     repository.save(&edit)?;
     files::remove(&repository.bundle(name))?;
+    host_key::remove(&repository, name)?;
     context.ui.did("removed", name);
     if !had.is_empty() {
         context.ui.note(&format!(

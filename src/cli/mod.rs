@@ -7,6 +7,7 @@ mod check;
 mod context;
 mod demo;
 mod host;
+mod host_key;
 mod init;
 mod login;
 mod manual;

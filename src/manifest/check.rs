@@ -127,6 +127,15 @@ fn hosts(findings: &mut Findings, manifest: &Manifest) {
         if let Err(e) = manifest.recipients_of(name) {
             findings.failed(&path, &format!("host {name}"), &e);
         }
+        if let Some(Reference::Age(file)) = &host.host_key
+            && !findings.repository.secret_file(file).is_file()
+        {
+            findings.error(
+                &[path[0], path[1], "host-key"],
+                format!("host {name}: there is no {}", findings.repository.secret_file(file).display()),
+                "restore it from git, or remove `host-key` if the host has its key already",
+            );
+        }
         let shared = manifest.hosts.iter().filter(|(other, _)| *other < name);
         for (other, _) in shared.filter(|(_, o)| o.recipients.iter().any(|r| host.recipients.contains(r))) {
             findings.warning(

@@ -81,6 +81,8 @@ pub struct Host {
     /// Names to select it by, together with others.
     #[serde(default)]
     pub tags: BTreeSet<String>,
+    /// Where the private half of its SSH host key is, when the operator made it.
+    pub host_key: Option<Reference>,
 }
 
 /// `[secrets.NAME]`

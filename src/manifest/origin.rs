@@ -19,12 +19,20 @@ impl Origin {
     /// # Errors
     /// When no source fits, or several do.
     pub fn of(manifest: &Manifest, secret: &Secret) -> Result<Self> {
-        let kind = match secret.from {
+        Self::find(manifest, &secret.from, secret.source.as_ref())
+    }
+
+    /// Where a reference's value comes from: of the sources of its kind the one that was named, or the only one.
+    ///
+    /// # Errors
+    /// When no source fits, or several do.
+    pub fn find(manifest: &Manifest, reference: &Reference, named: Option<&String>) -> Result<Self> {
+        let kind = match reference {
             Reference::Op(_) => SourceKind::Connect,
             Reference::Age(_) => SourceKind::Age,
         };
         let fitting: Vec<_> = manifest.sources.iter().filter(|(_, s)| s.kind == kind).map(|(name, _)| name).collect();
-        let source = match (&secret.source, &fitting[..]) {
+        let source = match (named, &fitting[..]) {
             (Some(named), fitting) if fitting.contains(&named) => named.clone(),
             (Some(_), _) => {
                 return Err(Error::new("its `source` is not one of pkeys.toml that can hold such a reference")
@@ -40,7 +48,7 @@ impl Origin {
                     .hint(format!("say which: source = one of {}", list(several))));
             }
         };
-        Ok(Self { source, reference: secret.from.clone() })
+        Ok(Self { source, reference: reference.clone() })
     }
 }
 

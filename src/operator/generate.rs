@@ -1,6 +1,6 @@
 //! Making keys.
 
-use crate::base::{Error, Result, SecretBytes};
+use crate::base::{Error, HostName, Result, SecretBytes};
 use crate::operator::{Prompt, prompt::new_passphrase};
 use age::secrecy::{ExposeSecret, SecretString};
 use rand_core::OsRng;
@@ -37,6 +37,19 @@ pub fn new_identity(prompt: &dyn Prompt, open: bool) -> Result<NewKeys> {
     let mut writer = age::Encryptor::with_user_passphrase(secret).wrap_output(armor).map_err(failed)?;
     writer.write_all(text.expose()).and_then(|()| writer.finish()?.finish()).map_err(failed)?;
     Ok(NewKeys { private: SecretBytes::new(locked), public })
+}
+
+/// Makes a host's Ed25519 SSH key. It has no passphrase: sshd reads it at boot.
+///
+/// # Errors
+/// When the system has no randomness.
+pub fn new_host_key(host: &HostName) -> Result<NewKeys> {
+    let failed = |_| Error::new("cannot make a host key");
+    let mut key = PrivateKey::random(&mut OsRng, Algorithm::Ed25519).map_err(failed)?;
+    key.set_comment(format!("root@{host}"));
+    let public = key.public_key().to_openssh().map_err(failed)?;
+    let text = key.to_openssh(LineEnding::LF).map_err(failed)?;
+    Ok(NewKeys { private: SecretBytes::copy_of(text.as_bytes()), public })
 }
 
 /// Makes an Ed25519 signing key, behind a passphrase that is asked for unless `open`.

@@ -1,6 +1,6 @@
 //! Opening sources when they are first needed, and asking each for its references at once.
 
-use crate::base::{Error, Result, SecretName};
+use crate::base::{Error, HostName, Result, SecretName};
 use crate::manifest::{Origin, Repository, SourceKind};
 use crate::operator::Keys;
 use crate::render::connect;
@@ -58,6 +58,19 @@ impl<'a> Sources<'a> {
         let manifest = self.repository.manifest();
         let source = manifest.sources.iter().find(|(_, s)| s.kind == SourceKind::Age).map(|(name, _)| name.as_str());
         self.read_one(&Origin { source: source.unwrap_or("age").into(), reference: Reference::Age(name.clone()) })
+    }
+
+    /// The private half of a host's SSH key, when the operator made it.
+    ///
+    /// # Errors
+    /// When the manifest names none, or it cannot be read.
+    pub fn read_host_key(&self, host: &HostName) -> Result<Value> {
+        let manifest = self.repository.manifest();
+        let reference = manifest.hosts.get(host).and_then(|host| host.host_key.as_ref()).ok_or_else(|| {
+            Error::new(format!("pkeys.toml does not say where the host key of {host} is"))
+                .hint("pkeys has those that it made: `pkeys host add NAME --generate`")
+        })?;
+        self.read_one(&Origin::find(manifest, reference, None)?)
     }
 
     fn read_one(&self, origin: &Origin) -> Result<Value> {

@@ -1,0 +1,131 @@
+//! `host add --generate` and `host extra-files`: the SSH key of a host that is yet to be installed.
+
+use crate::base::{Error, HostName, Result, SecretBytes, SecretName, files};
+use crate::bundle::Recipient;
+use crate::cli::context::Context;
+use crate::cli::secret;
+use crate::manifest::Repository;
+use crate::operator::{in_memory, new_host_key};
+use crate::render::Sources;
+use crate::source::Reference;
+use ssh_key::PrivateKey;
+use std::path::{Component, Path, PathBuf};
+
+/// A host's key that was made here.
+pub(super) struct HostKey {
+    /// The public half.
+    pub recipient: Recipient,
+    /// Where the private half is.
+    pub reference: Reference,
+}
+
+/// Makes a host's key and keeps it as a local age file. One that an unfinished run left is taken. `None` when the host
+/// has its key already.
+pub(super) fn generate(context: &Context, repository: &Repository, host: &HostName) -> Result<Option<HostKey>> {
+    let name = file(host)?;
+    match repository.manifest().hosts.get(host) {
+        Some(known) if known.host_key == Some(Reference::Age(name.clone())) => return Ok(None),
+        Some(known) if !known.recipients.is_empty() => {
+            return Err(Error::new(format!("{host} has a recipient already; nothing was changed"))
+                .hint(format!("its key stays; to begin anew: `pkeys host remove {host}`")));
+        }
+        _ => {}
+    }
+    secret::must_be_local(repository, &name)?;
+    let keys = context.keys()?;
+    let public = if repository.secret_file(&name).exists() {
+        public_half(&Sources::new(repository, &keys).read_local(&name)?.bytes)?
+    } else {
+        let new = new_host_key(host)?;
+        secret::write(repository, &name, &new.private, keys.callbacks())?;
+        new.public
+    };
+    Ok(Some(HostKey { recipient: public.parse()?, reference: Reference::Age(name) }))
+}
+
+/// The age file of a host's key.
+fn file(host: &HostName) -> Result<SecretName> {
+    SecretName::new(format!("ssh-host-key.{host}"))
+}
+
+fn public_half(private: &SecretBytes) -> Result<String> {
+    let key = PrivateKey::from_openssh(private.expose()).map_err(|_| {
+        Error::new("what is kept there is not an SSH private key in OpenSSH format")
+            .hint("a reference to 1Password wants ?ssh-format=openssh at its end")
+    })?;
+    key.public_key().to_openssh().map_err(|_| Error::new("the host key has no usable public half"))
+}
+
+/// Removes the key of a host that goes, if it was made here and no secret is taken from its file.
+pub(super) fn remove(repository: &Repository, host: &HostName) -> Result<()> {
+    let name = file(host)?;
+    let reference = Reference::Age(name.clone());
+    if repository.manifest().secrets.values().any(|secret| secret.from == reference) {
+        return Ok(());
+    }
+    files::remove(&repository.secret_file(&name)).map(drop)
+}
+
+/// Writes the tree that `nixos-anywhere --extra-files` copies.
+pub(super) fn extra_files(
+    context: &Context,
+    host: &HostName,
+    directory: &Path,
+    key_path: &Path,
+    on_disk: bool,
+) -> Result<bool> {
+    let repository = context.repository()?;
+    repository.hosts(std::slice::from_ref(host))?;
+    let place = below(directory, key_path)?;
+    if !on_disk
+        && !std::path::absolute(directory)
+            .is_ok_and(|d| d.ancestors().find(|above| above.exists()).is_some_and(in_memory))
+    {
+        return Err(Error::new(format!("{} is on a disk: a private key would stay there", directory.display()))
+            .hint(format!("use a directory in memory, such as /dev/shm/{host}; or --on-disk")));
+    }
+    let keys = context.keys()?;
+    let sources = Sources::new(&repository, &keys);
+    let private = sources.read_host_key(host)?.bytes;
+    sources.warnings().iter().for_each(|warning| context.ui.warn(warning));
+    let public = public_half(&private)?;
+    let recipient: Recipient = public.parse()?;
+    if !repository.manifest().recipients_of(host)?.contains(&recipient) {
+        return Err(Error::new(format!(
+            "the kept host key is not a recipient of {host}: it could not open its bundle"
+        ))
+        .hint("correct `recipients` or `host-key` in pkeys.toml"));
+    }
+    files::make_private_directories(directory)?;
+    files::make_directories(place.parent().unwrap_or(directory))?;
+    put(&place, private.expose(), files::PRIVATE)?;
+    let mut beside = place.clone().into_os_string();
+    beside.push(".pub");
+    put(Path::new(&beside), format!("{public}\n").as_bytes(), files::PUBLIC)?;
+    context.ui.did("written", &place.display());
+    let at = directory.display();
+    context
+        .ui
+        .note(&format!("next: nixos-anywhere --extra-files {at} --flake .#{host} root@ADDRESS; then: rm -r {at}"));
+    Ok(true)
+}
+
+/// The place of a host's path below a directory.
+fn below(directory: &Path, path: &Path) -> Result<PathBuf> {
+    let mut parts = path.components();
+    let absolute = parts.next() == Some(Component::RootDir);
+    if !absolute || path.file_name().is_none() || !parts.all(|part| matches!(part, Component::Normal(_))) {
+        return Err(Error::new("the key's path is not absolute").hint("such as /persist/etc/ssh/ssh_host_ed25519_key"));
+    }
+    Ok(directory.join(path.strip_prefix("/").unwrap_or(path)))
+}
+
+/// Writes a new file; one with other bytes stays.
+fn put(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    if files::write_new(path, bytes, mode)?
+        || files::read_secret(path, bytes.len())?.is_some_and(|b| b.expose() == bytes)
+    {
+        return Ok(());
+    }
+    Err(Error::new(format!("{} is there already, and differs", path.display())).hint("name a new directory"))
+}
