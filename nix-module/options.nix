@@ -1,0 +1,152 @@
+# What a host is asked for.
+{
+  config,
+  lib,
+  pkgs,
+  ...
+}:
+let
+  inherit (lib) mkOption types;
+  files = import ./files.nix { inherit lib; };
+  hostKeys = builtins.filter (
+    key:
+    builtins.elem key.type [
+      "ed25519"
+      "rsa"
+    ]
+  ) config.services.openssh.hostKeys;
+in
+{
+  options.pkeys = {
+    enable = lib.mkEnableOption "secrets that `pkeys render` sealed for this host";
+
+    package = mkOption {
+      type = types.package;
+      default = pkgs.pkeys-activate or (pkgs.callPackage ../nix/pkeys-activate.nix { });
+      defaultText = lib.literalExpression "pkgs.pkeys-activate, or the one of this release if there is no overlay";
+      example = lib.literalExpression "inputs.pkeys.packages.x86_64-linux.pkeys-activate";
+      description = "The package with the host's program, `pkeys-activate`.";
+    };
+
+    host = mkOption {
+      type = types.str;
+      default = config.networking.hostName;
+      defaultText = lib.literalExpression "config.networking.hostName";
+      example = "hetzner-vps";
+      description = "The host's name in `pkeys.toml`. A bundle that was rendered for another host is refused.";
+    };
+
+    bundle = mkOption {
+      type = types.nullOr types.path;
+      default = null;
+      example = lib.literalExpression "./bundles/hetzner-vps";
+      description = ''
+        The directory that `pkeys render` wrote for this host. It becomes a part of the system, so that an older
+        NixOS generation boots with the secrets that it was built with.
+
+        With `null` the host has only what is pushed to `/var/lib/pkeys/bundle`; then every secret that is used must be
+        declared in `pkeys.secrets`, and `restartUnits` and `reloadUnits` do nothing at `nixos-rebuild switch`.
+      '';
+    };
+
+    trustedSigners = mkOption {
+      type = types.listOf types.singleLineStr;
+      default = [ ];
+      example = [ "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI… hbohlen" ];
+      description = ''
+        SSH public keys of the operators whose signature on a bundle counts: those of `[signers]` in `pkeys.toml`.
+        At least one is needed.
+      '';
+    };
+
+    identityPaths = mkOption {
+      type = types.listOf types.path;
+      default = map (key: key.path) hostKeys;
+      defaultText = lib.literalMD "the Ed25519 and RSA keys of `services.openssh.hostKeys`";
+      example = [ "/persist/etc/ssh/ssh_host_ed25519_key" ];
+      description = ''
+        Private keys that open the bundle, tried in order: SSH host keys, or age identity files. Never in the Nix
+        store, which everybody can read.
+      '';
+    };
+
+    plugins = mkOption {
+      type = types.listOf types.package;
+      default = [ ];
+      example = lib.literalExpression "[ pkgs.age-plugin-tpm ]";
+      description = ''
+        age plugins that the identities need. With any, the unit may use devices; otherwise it sees none.
+      '';
+    };
+
+    defaults = {
+      owner = mkOption {
+        type = types.str;
+        default = "root";
+        example = "app";
+        description = "The owner of secrets and templates that name none.";
+      };
+      group = mkOption {
+        type = types.str;
+        default = "root";
+        example = "app";
+        description = "The group of secrets and templates that name none.";
+      };
+      mode = mkOption {
+        type = files.mode;
+        default = "0400";
+        example = "0440";
+        description = "The mode of secrets and templates that name none.";
+      };
+    };
+
+    keepGenerations = mkOption {
+      type = types.ints.positive;
+      default = 1;
+      example = 3;
+      description = "How many generations of secrets stay in memory, the current one included.";
+    };
+
+    useSystemdActivation = mkOption {
+      type = types.bool;
+      default = config.pkeys.internal.usersUnit != null;
+      defaultText = lib.literalExpression "config.systemd.sysusers.enable || config.services.userborn.enable";
+      example = true;
+      description = ''
+        Whether a systemd unit installs the secrets, or a script at NixOS's activation. The script runs before systemd
+        and can only use file systems that are needed for boot; the unit is sandboxed, and waits for the mounts that
+        the identities are on. Both have finished when the first ordinary service starts.
+
+        The unit is needed where systemd makes the users (`systemd.sysusers`, `services.userborn`), and can be chosen
+        everywhere.
+      '';
+    };
+
+    extraUnitsRequire = mkOption {
+      type = types.listOf files.unit;
+      default = [ ];
+      example = [ "backup.service" ];
+      description = ''
+        Units that must not start if the secrets could not be installed: they get `Requires=` and `After=` of
+        `pkeys-activate.service`, and are restarted when what is installed changes. Ordinary services need no entry:
+        they start after the secrets anyway. With the activation script there is no such unit, and this does nothing.
+      '';
+    };
+
+    internal = mkOption {
+      type = types.lazyAttrsOf types.raw;
+      internal = true;
+      visible = false;
+      description = "What the parts of this module tell each other.";
+    };
+  };
+
+  # The unit that makes the users, or null: then the activation script does.
+  config.pkeys.internal.usersUnit =
+    if config.services.userborn.enable or false then
+      "userborn.service"
+    else if config.systemd.sysusers.enable or false then
+      "systemd-sysusers.service"
+    else
+      null;
+}

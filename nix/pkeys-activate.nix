@@ -1,0 +1,2 @@
+# The host's program, and nothing of the operator's.
+{ callPackage }: callPackage ./package.nix { program = "pkeys-activate"; }

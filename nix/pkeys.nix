@@ -1,0 +1,2 @@
+# The operator's program.
+{ callPackage }: callPackage ./package.nix { program = "pkeys"; }
