@@ -220,3 +220,22 @@ fn systemd_takes_the_units_without_a_complaint_or_a_cycle() {
     let complaints: Vec<_> = ran.err.lines().filter(ours).collect();
     assert!(complaints.is_empty(), "{complaints:#?}");
 }
+
+#[test]
+fn the_unit_is_sandboxed_and_the_program_needs_no_more() {
+    let place = units("systemd");
+    for unit in ["pkeys-activate.service", "pkeys-activate-users.service"] {
+        let mut command = Command::new("systemd-analyze");
+        command.args(["security", "--no-pager", "--offline=yes", "--threshold=20"]).arg(place.path().join(unit));
+        run_command(&mut command, b"").good();
+    }
+    if !common::root("the unit's capabilities") {
+        return;
+    }
+    let text = std::fs::read_to_string(place.path().join("pkeys-activate.service")).unwrap();
+    let capabilities = text.lines().filter_map(|line| line.strip_prefix("CapabilityBoundingSet=CAP_"));
+    let bounds: String = capabilities.map(|name| format!(",+{}", name.to_lowercase())).collect();
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--propagation", "private", "bash", "tests/nix/sandbox.sh", ACTIVATE, &bounds]);
+    run_command(command.current_dir(top()), b"").good();
+}
