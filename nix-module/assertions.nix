@@ -64,7 +64,7 @@ in
       Put in the public keys that [signers] of pkeys.toml has.'')
     ++ lib.optional (cfg.identityPaths == [ ]) (never ''
       pkeys.identityPaths is empty: nothing could open the bundle.
-      Enable services.openssh, or name the file of an age identity.'')
+      Set services.openssh.hostKeys, or name the file of an age identity.'')
     ++ each cfg.identityPaths (path: !own.isBelow builtins.storeDir (toString path)) (path: ''
       pkeys.identityPaths has ${toString path}, which is in the Nix store, where everybody can read it.
       Name a file on the host, as a string. Is that key secret still? If not, replace it.'')

@@ -4,7 +4,7 @@ let
   cfg = config.pkeys;
   inherit (cfg.internal) usersUnit;
   sandbox = import ./sandbox.nix;
-  early = lib.any (secret: secret.neededForUsers) cfg.internal.secrets;
+  early = usersUnit != null && lib.any (secret: secret.neededForUsers) cfg.internal.secrets;
 
   # Made by systemd and not by the program, so that the program can run in a mount namespace of its own. Without default
   # dependencies: with them the mount would wait for local-fs-pre.target, which waits for the users.
@@ -72,7 +72,7 @@ in
           }
         ];
       }
-      (lib.mkIf (early && usersUnit != null) {
+      (lib.mkIf early {
         # Needs only what the initrd has mounted: waiting for mounts here would be an ordering cycle.
         pkeys-activate-users = lib.mkMerge [
           (unit "users" [ "/run/pkeys-for-users.d" ])
