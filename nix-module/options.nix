@@ -109,16 +109,13 @@ in
 
     useSystemdActivation = mkOption {
       type = types.bool;
-      default = config.pkeys.internal.usersUnit != null;
-      defaultText = lib.literalExpression "config.systemd.sysusers.enable || config.services.userborn.enable";
-      example = true;
+      default = true;
+      example = false;
       description = ''
-        Whether a systemd unit installs the secrets, or a script at NixOS's activation. The script runs before systemd
-        and can only use file systems that are needed for boot; the unit is sandboxed, and waits for the mounts that
-        the identities are on. Both have finished when the first ordinary service starts.
-
-        The unit is needed where systemd makes the users (`systemd.sysusers`, `services.userborn`), and can be chosen
-        everywhere.
+        Whether a systemd unit installs the secrets, or a script at NixOS's activation. The unit is sandboxed, and waits
+        for the mounts that the identities are on. The script runs before systemd, for activation scripts of others that
+        need a secret; it can only use file systems that are needed for boot. Both have finished when the first ordinary
+        service starts. Where systemd makes the users (`systemd.sysusers`, `services.userborn`), only the unit works.
       '';
     };
 

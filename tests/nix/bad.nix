@@ -32,6 +32,7 @@ in
   identity-mounted-too-late = {
     module = {
       fileSystems."/persist" = { };
+      pkeys.useSystemdActivation = false;
       pkeys.identityPaths = [ "/persist/key" ];
     };
     fails = "Set fileSystems.\"/persist\".neededForBoot = true";

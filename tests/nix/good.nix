@@ -2,7 +2,7 @@
 { lib }:
 let
   silent = config: builtins.all (one: one.assertion) config.assertions && config.warnings == [ ];
-  script = config: config.system.activationScripts.pkeys.text;
+  start = config: config.systemd.services.pkeys-activate.serviceConfig.ExecStart;
 in
 {
   a-secret-needs-no-declaration.holds =
@@ -33,13 +33,13 @@ in
       config:
       silent config
       && config.pkeys.secrets.pushed.path == "/run/pkeys/secrets/pushed"
-      && config.systemd.services == { }
+      && !(config.systemd.services ? app)
       && lib.hasInfix ''"bundles":["/var/lib/pkeys/bundle"]'' config.pkeys.internal.spec.environment.spec;
   };
 
   the-spec-changes-with-the-bundle = {
     module.pkeys.bundle = lib.mkForce ./fixtures/bundles/web-next;
-    holds = config: silent config && !lib.hasInfix (toString ./fixtures) (script config);
+    holds = config: silent config && !lib.hasInfix (toString ./fixtures) (start config);
   };
 
   encrypted-swap-is-fine = {
@@ -61,14 +61,22 @@ in
     holds = silent;
   };
 
-  the-unit-can-be-chosen = {
-    module.pkeys.useSystemdActivation = true;
+  the-unit-is-the-default = {
     holds =
       config:
       silent config
       && config.systemd.services ? pkeys-activate
       && !(config.system.activationScripts ? pkeys)
       && lib.hasInfix "--dry-run" config.system.activationScripts.pkeys-dry-activate.text;
+  };
+
+  the-script-can-be-chosen = {
+    module.pkeys.useSystemdActivation = false;
+    holds =
+      config:
+      silent config
+      && config.systemd.services == { }
+      && lib.hasInfix "--dry-run" config.system.activationScripts.pkeys.text;
   };
 
   userborn-waits-for-its-secrets = {

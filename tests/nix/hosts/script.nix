@@ -15,6 +15,7 @@
   pkeys = {
     enable = true;
     package = pkgs.pkeys-activate;
+    useSystemdActivation = false;
     host = "web";
     bundle = ../fixtures/bundles/web;
     trustedSigners = [ (import ../signer.nix) ];

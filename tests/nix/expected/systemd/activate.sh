@@ -12,5 +12,5 @@
 
 #### pkeys-dry-activate (also at dry-activate)
 if [ "${NIXOS_ACTION-}" = dry-activate ]; then
-  /nix/store/cd48b0f972a29ae362c1c75e907fd917-pkeys-activate/bin/pkeys-activate install --phase services --spec /nix/store/13d026c46e29c13ceea5f47e7c941342-pkeys-spec.json --dry-run || true
+  /nix/store/cd48b0f972a29ae362c1c75e907fd917-pkeys-activate/bin/pkeys-activate install --phase services --spec /nix/store/f4f38b4586169b339340f8e5768a208f-pkeys-spec.json --dry-run || true
 fi
