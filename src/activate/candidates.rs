@@ -20,12 +20,17 @@ pub(super) struct Choice {
 /// Looks at all candidates of a spec. The public halves first: they prove themselves without the encrypted ones.
 pub(super) fn choose(spec: &Spec, root: &Root) -> Choice {
     let mut choice = Choice::default();
-    let mut authentic = Vec::new();
+    let (mut authentic, mut absent) = (Vec::new(), Vec::new());
     for directory in &spec.bundles {
         match authenticate(spec, &root.path(directory)) {
-            Ok(found) => authentic.push((directory, found)),
+            Ok(Some(found)) => authentic.push((directory, found)),
+            Ok(None) => absent.push(format!("{}: there is no bundle", directory.display())),
             Err(e) => choice.rejected.push(format!("{}: {}", directory.display(), e.one_line())),
         }
+    }
+    // That nothing was pushed yet is worth a line only where nothing else is there.
+    if authentic.is_empty() {
+        choice.rejected.extend(absent);
     }
     // Of two of the same generation, the one named first.
     authentic.sort_by_key(|(_, found)| Reverse(found.manifest.generation));
@@ -44,9 +49,9 @@ pub(super) fn choose(spec: &Spec, root: &Root) -> Choice {
     choice
 }
 
-fn authenticate(spec: &Spec, directory: &Path) -> Result<Authentic> {
-    let signed = Signed::read(directory)?.ok_or_else(|| Error::new("there is no bundle"))?;
-    signed.authenticate(&spec.host, &Signers::parse(&spec.trusted_signers)?)
+fn authenticate(spec: &Spec, directory: &Path) -> Result<Option<Authentic>> {
+    let signers = Signers::parse(&spec.trusted_signers)?;
+    Signed::read(directory)?.map(|signed| signed.authenticate(&spec.host, &signers)).transpose()
 }
 
 /// The identities that are there, and why the others are not.

@@ -176,10 +176,12 @@ fn print(outcome: &Outcome, dry_run: bool) {
             say!("{would}{word}: {}", units.join(" "));
         }
     }
-    let counts = format!(
-        "{} secrets, {} templates, authorized keys of {} users",
-        outcome.secrets, outcome.templates, outcome.users
-    );
+    let users = count(outcome.users, "user");
+    let counts =
+        [count(outcome.secrets, "secret"), count(outcome.templates, "template"), format!("authorized keys of {users}")];
+    let shown = [true, outcome.templates > 0, outcome.users > 0];
+    let counts: Vec<_> = counts.iter().zip(shown).filter(|(_, shown)| *shown).map(|(text, _)| text.as_str()).collect();
+    let counts = counts.join(", ");
     let from = match (&outcome.bundle, outcome.generation) {
         (Some(bundle), Some(generation)) => format!("generation {generation} of {bundle}: {counts}"),
         _ => counts,
@@ -189,10 +191,15 @@ fn print(outcome: &Outcome, dry_run: bool) {
         Status::Done => say!("{done} {from}"),
         Status::Degraded => say!("{done}, with {} set apart: {from}", outcome.problems.len()),
         Status::KeysOnly => {
-            say!("{done} only authorized keys, of {} users; secrets are those of before", outcome.users);
+            say!("{done} only authorized keys, of {users}; secrets are those of before");
         }
         Status::Failed => say!("failed: nothing was changed"),
     }
+}
+
+/// "1 secret", "2 secrets"
+fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 fn verify(arguments: &Verify) -> Result<u8> {
