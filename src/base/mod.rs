@@ -9,5 +9,5 @@ pub mod process;
 pub mod secret;
 
 pub use error::{Error, Result};
-pub use name::{HostName, SecretName, UserName};
+pub use name::{HostName, KeyLabel, SecretName, UserName};
 pub use secret::SecretBytes;

@@ -107,6 +107,13 @@ name_type!(
     "use letters, digits, '.', '_' and '-', starting with a letter or digit, at most 128"
 );
 name_type!(
+    /// The label of one of a user's keys, such as `laptop`.
+    KeyLabel,
+    "key",
+    is_plain,
+    "use letters, digits, '.', '_' and '-', starting with a letter or digit, at most 128"
+);
+name_type!(
     /// The login name of a user on a host.
     UserName,
     "user",

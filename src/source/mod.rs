@@ -5,10 +5,12 @@
 
 pub mod age;
 pub mod connect;
+mod kept;
 pub mod reference;
 
 pub use age::AgeFiles;
 pub use connect::{Address as ConnectAddress, Connect, Settings as ConnectSettings};
+pub use kept::{KeptKey, KeyPlace, KeyRecord, KeyStore};
 pub use reference::{OpReference, Query, Reference};
 
 use crate::base::{Result, SecretBytes};

@@ -85,7 +85,7 @@ boot() {
     initrd=$(echo "$tree"/boot/initrd.img-*)
     rm -f "$image"
     mke2fs -q -t ext4 -d "$tree" -F "$image" 1G
-    timeout 400 qemu-system-x86_64 -machine q35 -accel tcg,thread=multi -cpu max -smp 1 -m 768 -nic none \
+    timeout 900 qemu-system-x86_64 -machine q35 -accel tcg,thread=multi -cpu max -smp 1 -m 768 -nic none \
         -display none -monitor none -serial "file:$tree.console" -kernel "$kernel" -initrd "$initrd" \
         -append "root=/dev/vda ro console=ttyS0 quiet panic=-1 ${append:-}" \
         -drive "file=$image,if=virtio,format=raw" < /dev/null || true

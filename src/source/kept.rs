@@ -1,0 +1,53 @@
+//! Where the private halves of user keys are kept: written, read back and compared.
+
+use crate::base::{KeyLabel, Result, SecretBytes, UserName};
+use crate::source::Reference;
+
+/// Which user's key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KeyPlace {
+    /// Whom it logs in.
+    pub user: UserName,
+    /// Which of the user's keys: `laptop`, `phone`.
+    pub label: KeyLabel,
+}
+
+/// A key pair as it is kept.
+#[derive(Debug, PartialEq, Eq)]
+pub struct KeptKey {
+    /// The private half in OpenSSH's format, without a passphrase.
+    pub private: SecretBytes,
+    /// The public half: `ssh-ed25519 AAAA… comment`.
+    pub public: String,
+    /// When it was made: RFC 3339, a date in UTC.
+    pub created: String,
+}
+
+/// All that is kept for one place. During a rotation there are two keys; afterwards the old one is kept for a while.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct KeyRecord {
+    /// The newest key.
+    pub current: Option<KeptKey>,
+    /// The one before it, until the rotation is over.
+    pub previous: Option<KeptKey>,
+    /// One that is not authorized any more, and the date (RFC 3339, UTC) from which it may be deleted.
+    pub archived: Option<(KeptKey, String)>,
+}
+
+/// A place that keeps private halves of user keys.
+pub trait KeyStore {
+    /// What is kept; `None` when nothing is.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is not what pkeys wrote.
+    fn read(&self, place: &KeyPlace) -> Result<Option<KeyRecord>>;
+
+    /// Keeps exactly this: written, read back and compared. An empty record removes what was kept.
+    ///
+    /// # Errors
+    /// When that is not proven; then what was kept before, or the new, or both can be read, and writing again is safe.
+    fn write(&self, place: &KeyPlace, record: &KeyRecord) -> Result<()>;
+
+    /// The reference that the current private half can be read at.
+    fn reference(&self, place: &KeyPlace) -> Reference;
+}
