@@ -20,24 +20,12 @@ pub(super) struct Choice {
 /// Looks at all candidates of a spec. The public halves first: they prove themselves without the encrypted ones.
 pub(super) fn choose(spec: &Spec, root: &Root) -> Choice {
     let mut choice = Choice::default();
-    let (mut authentic, mut absent) = (Vec::new(), Vec::new());
-    for directory in &spec.bundles {
-        match authenticate(spec, &root.path(directory)) {
-            Ok(Some(found)) => authentic.push((directory, found)),
-            Ok(None) => absent.push(format!("{}: there is no bundle", directory.display())),
-            Err(e) => choice.rejected.push(format!("{}: {}", directory.display(), e.one_line())),
-        }
-    }
-    // That nothing was pushed yet is worth a line only where nothing else is there.
-    if authentic.is_empty() {
-        choice.rejected.extend(absent);
-    }
-    // Of two of the same generation, the one named first.
-    authentic.sort_by_key(|(_, found)| Reverse(found.manifest.generation));
+    let authentic = authentic(spec, root, &mut choice.rejected);
     let mut identities = None;
     for (directory, found) in &authentic {
         let identities = identities.get_or_insert_with(|| load(spec, root));
-        match open_with(&root.path(directory), found, identities) {
+        let payload = found.payload(&root.path(directory));
+        match payload.and_then(|payload| open_with(&payload, found, identities)) {
             Ok(secrets) => {
                 choice.best = Some(((*directory).clone(), found.manifest.generation, secrets));
                 break;
@@ -49,13 +37,32 @@ pub(super) fn choose(spec: &Spec, root: &Root) -> Choice {
     choice
 }
 
+/// The bundles that a trusted signer signed for this host, the highest generation first; why the others do not count.
+pub(super) fn authentic<'a>(spec: &'a Spec, root: &Root, rejected: &mut Vec<String>) -> Vec<(&'a PathBuf, Authentic)> {
+    let (mut authentic, mut absent) = (Vec::new(), Vec::new());
+    for directory in &spec.bundles {
+        match authenticate(spec, &root.path(directory)) {
+            Ok(Some(found)) => authentic.push((directory, found)),
+            Ok(None) => absent.push(format!("{}: there is no bundle", directory.display())),
+            Err(e) => rejected.push(format!("{}: {}", directory.display(), e.one_line())),
+        }
+    }
+    // That nothing was pushed yet is worth a line only where nothing else is there.
+    if authentic.is_empty() {
+        rejected.extend(absent);
+    }
+    // Of two of the same generation, the one named first.
+    authentic.sort_by_key(|(_, found)| Reverse(found.manifest.generation));
+    authentic
+}
+
 fn authenticate(spec: &Spec, directory: &Path) -> Result<Option<Authentic>> {
     let signers = Signers::parse(&spec.trusted_signers)?;
     Signed::read(directory)?.map(|signed| signed.authenticate(&spec.host, &signers)).transpose()
 }
 
 /// The identities that are there, and why the others are not.
-fn load(spec: &Spec, root: &Root) -> (Vec<Identity>, Vec<Error>) {
+pub(super) fn load(spec: &Spec, root: &Root) -> (Vec<Identity>, Vec<Error>) {
     let (mut found, mut missing) = (Vec::new(), Vec::new());
     for path in &spec.identities {
         match identity::load(&root.path(path), age::NoCallbacks) {
@@ -66,13 +73,13 @@ fn load(spec: &Spec, root: &Root) -> (Vec<Identity>, Vec<Error>) {
     (found, missing)
 }
 
-fn open_with(
-    directory: &Path,
+/// Opens a bundle with the identities that are there; says which were not.
+pub(super) fn open_with(
+    payload: &[u8],
     found: &Authentic,
     (identities, missing): &(Vec<Identity>, Vec<Error>),
 ) -> Result<OpenBundle> {
-    let payload = found.payload(directory)?;
-    open(&payload, &found.manifest, identities).map_err(|e| {
+    open(payload, &found.manifest, identities).map_err(|e| {
         let missing: Vec<_> = missing.iter().map(Error::message).collect();
         if missing.is_empty() { e } else { Error::new(format!("{e} ({})", missing.join("; "))) }
     })

@@ -12,6 +12,7 @@ mod install;
 mod links;
 mod outcome;
 mod owners;
+mod receive;
 mod root;
 mod spec;
 mod spec_check;
@@ -20,4 +21,5 @@ mod tree;
 
 pub use install::{Options, install};
 pub use outcome::{Outcome, Status};
+pub use receive::{Received, receive};
 pub use spec::{FileSettings, Phase, Secret, Spec, Template};

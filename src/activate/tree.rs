@@ -2,7 +2,7 @@
 
 use crate::base::Error;
 use crate::bundle::sha256_hex;
-use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
 use std::io::{Read, Write};
@@ -84,6 +84,39 @@ pub(super) fn replace(at: BorrowedFd, name: &str, bytes: &[u8]) -> rustix::io::R
         let _ = rustix::fs::unlinkat(at, &temporary, AtFlags::empty());
     }
     done
+}
+
+/// Puts a new directory with these public files at a name, whole and synced, in place of the one that is there.
+pub(super) fn replace_directory(at: BorrowedFd, name: &str, files: &[(&str, &[u8])]) -> rustix::io::Result<()> {
+    let new = temporary_name(name.as_ref());
+    match remove(at, new.as_ref()) {
+        Ok(()) | Err(Errno::NOENT) => {}
+        Err(e) => return Err(e),
+    }
+    rustix::fs::mkdirat(at, &new, Mode::from_raw_mode(0o755))?;
+    let filled = fill(at, &new, files).and_then(|()| {
+        match rustix::fs::renameat_with(at, &new, at, name, RenameFlags::EXCHANGE) {
+            Err(Errno::NOENT) => rustix::fs::renameat(at, &new, at, name),
+            other => other,
+        }
+    });
+    let removed = match remove(at, new.as_ref()) {
+        Err(Errno::NOENT) => Ok(()),
+        other => other,
+    };
+    let synced =
+        rustix::fs::openat(at, ".", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).and_then(rustix::fs::fsync);
+    filled.and(removed).and(synced)
+}
+
+fn fill(at: BorrowedFd, name: &str, files: &[(&str, &[u8])]) -> rustix::io::Result<()> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let directory = rustix::fs::openat(at, name, flags | OFlags::DIRECTORY, Mode::empty())?;
+    for (name, bytes) in files {
+        create(directory.as_fd(), name, bytes, None, 0o644)?;
+        rustix::fs::fsync(rustix::fs::openat(&directory, *name, flags, Mode::empty())?)?;
+    }
+    rustix::fs::fsync(&directory)
 }
 
 /// Puts a link at a name, in one step, over whatever link or file is there.

@@ -4,7 +4,7 @@
 #![deny(clippy::disallowed_methods)]
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use pkeys::activate::{Options, Outcome, Phase, Spec, Status, install};
+use pkeys::activate::{Options, Outcome, Phase, Received, Spec, Status, install, receive};
 use pkeys::base::{Error, HostName, Result, files};
 use pkeys::bundle::{Manifest, Signed, Signers};
 use std::io::Write;
@@ -45,6 +45,14 @@ struct Arguments {
 enum Command {
     /// Install the secrets that a spec asks for
     Install(Install),
+    /// Take a bundle from standard input, as a tar of its three files; store and install it
+    Receive(Receive),
+    /// Hand standard input to a socket and its answer back: for a login that may push and nothing else
+    Forward {
+        /// The socket
+        #[arg(long, value_name = "PATH", default_value = "/run/pkeys-receive.socket")]
+        socket: PathBuf,
+    },
     /// Check a spec, as the build of a NixOS system does
     CheckSpec {
         /// The spec
@@ -82,6 +90,19 @@ struct Install {
     json: bool,
 }
 
+#[derive(Args)]
+struct Receive {
+    /// The spec
+    #[arg(long, value_name = "FILE", default_value = "/etc/pkeys/spec.json")]
+    spec: PathBuf,
+    /// Put every path under this directory, and mount nothing
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// Take an older bundle than the host has; keys that were revoked since may come back
+    #[arg(long)]
+    allow_rollback: bool,
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum When {
     /// Those needed to make users
@@ -109,6 +130,8 @@ fn main() -> ExitCode {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     let result = match Arguments::parse().command {
         Command::Install(arguments) => run_install(&arguments),
+        Command::Receive(arguments) => run_receive(&arguments),
+        Command::Forward { socket } => forward(&socket),
         Command::CheckSpec { spec } => read_spec(&spec).map(|_| 0),
         Command::Verify(arguments) => verify(&arguments),
         Command::List { bundle } => list(&bundle),
@@ -152,6 +175,35 @@ fn run_install(arguments: &Install) -> Result<u8> {
     }
     print(&outcome, arguments.dry_run);
     Ok(outcome.status.code())
+}
+
+/// Answers with one line of JSON, whatever happens; what concerns the host's own log goes to standard error.
+fn run_receive(arguments: &Receive) -> Result<u8> {
+    let received = match read_spec(&arguments.spec) {
+        Ok(spec) => receive(&spec, arguments.root.as_deref(), arguments.allow_rollback, std::io::stdin().lock()),
+        Err(e) => Received::refused(&e),
+    };
+    let show = |generation: Option<u64>| generation.map_or_else(|| "none".into(), |g| g.to_string());
+    let (new, old) = (show(received.generation), show(received.previous));
+    match &received.error {
+        Some(error) => complain!("refused a pushed bundle of generation {new}: {error}"),
+        None if received.generation < received.previous => {
+            complain!("rolled back from generation {old} to {new}, as asked")
+        }
+        None => complain!("took a pushed bundle of generation {new}; the one before was {old}"),
+    }
+    let code = received.activation.as_ref().map_or(1, |outcome| outcome.status.code());
+    say!("{}", serde_json::to_string(&received).map_err(|_| Error::new("the answer cannot be printed"))?);
+    Ok(code)
+}
+
+fn forward(socket: &Path) -> Result<u8> {
+    let failed = |doing: &'static str| move |e: std::io::Error| Error::io(doing, socket, &e);
+    let mut stream = std::os::unix::net::UnixStream::connect(socket).map_err(failed("connect to"))?;
+    std::io::copy(&mut std::io::stdin().lock(), &mut stream).map_err(failed("write to"))?;
+    stream.shutdown(std::net::Shutdown::Write).map_err(failed("write to"))?;
+    std::io::copy(&mut stream, &mut std::io::stdout().lock()).map_err(failed("read from"))?;
+    Ok(0)
 }
 
 fn print_json(outcome: &Outcome) -> Result<u8> {

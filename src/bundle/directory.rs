@@ -12,8 +12,8 @@ pub const SIGNATURE: &str = "manifest.json.sig";
 pub const PAYLOAD: &str = "secrets.age";
 
 /// The largest manifest and signature, in bytes.
-const MAX_MANIFEST: usize = 16 * 1024 * 1024;
-const MAX_SIGNATURE: usize = 64 * 1024;
+pub(super) const MAX_MANIFEST: usize = 16 * 1024 * 1024;
+pub(super) const MAX_SIGNATURE: usize = 64 * 1024;
 
 /// A bundle's public half: the bytes of `manifest.json` and its signature. Nothing is known of them yet.
 pub struct Signed {
@@ -76,10 +76,18 @@ impl Authentic {
     /// When it is missing, too large, cannot be read, or is another.
     pub fn payload(&self, directory: &Path) -> Result<Vec<u8>> {
         let payload = need(directory, PAYLOAD, MAX_PAYLOAD)?;
-        if Payload::of(&payload) != self.manifest.payload {
-            return Err(Error::new("secrets.age is not the file that manifest.json names: it was changed or damaged"));
+        self.check(&payload).map(|()| payload)
+    }
+
+    /// Checks that these bytes are the encrypted half that the manifest names.
+    ///
+    /// # Errors
+    /// When they are not.
+    pub fn check(&self, payload: &[u8]) -> Result<()> {
+        if Payload::of(payload) == self.manifest.payload {
+            return Ok(());
         }
-        Ok(payload)
+        Err(Error::new("secrets.age is not the file that manifest.json names: it was changed or damaged"))
     }
 }
 

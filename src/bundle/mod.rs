@@ -10,6 +10,7 @@ mod manifest;
 mod open;
 mod recipient;
 mod signature;
+pub mod transport;
 
 pub use age_file::{decrypt, encrypt};
 pub use archive::{MAX_PAYLOAD, pack};
