@@ -15,6 +15,8 @@ pub mod manifest;
 #[cfg(feature = "operator")]
 pub mod operator;
 #[cfg(feature = "operator")]
+pub mod push;
+#[cfg(feature = "operator")]
 pub mod remote;
 #[cfg(feature = "operator")]
 pub mod render;

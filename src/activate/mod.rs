@@ -1,6 +1,6 @@
 //! The host's side: picks the bundle that counts, opens it, and puts every file in place.
 //!
-//! The only room that touches a host's file system. May import `base` and `bundle`. Decides first ([`choose`],
+//! The only room that touches a host's file system. May import `base` and `bundle`. Decides first (`candidates`,
 //! `contents`: what each file will be), then acts (`generation`, `links`). All paths are reached through opened
 //! directories (`tree`). Prints nothing: what happened is data ([`Outcome`]).
 

@@ -5,7 +5,7 @@ use crate::activate::root::Root;
 use crate::activate::tree::{self, failed};
 use crate::activate::{Options, Outcome, Spec, install};
 use crate::base::{Error, Result};
-use crate::bundle::{MANIFEST, PAYLOAD, SIGNATURE, Signers, transport};
+use crate::bundle::{MANIFEST, MAX_PAYLOAD, PAYLOAD, SIGNATURE, Signers, transport};
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use serde::Serialize;
 use std::io::Read;
@@ -41,11 +41,13 @@ impl Received {
 
 /// Reads a bundle, stores it under the state directory if it counts, installs it, and restarts the units that want it.
 /// An older bundle than the host has is refused, unless a rollback is allowed.
-pub fn receive(spec: &Spec, root: Option<&Path>, allow_rollback: bool, input: impl Read) -> Received {
+pub fn receive(spec: &Spec, root: Option<&Path>, allow_rollback: bool, mut input: impl Read) -> Received {
     let mut received = Received::default();
-    if let Err(e) = run(spec, root, allow_rollback, input, &mut received) {
+    if let Err(e) = run(spec, root, allow_rollback, &mut input, &mut received) {
         received = Received { generation: received.generation, previous: received.previous, ..Received::refused(&e) };
     }
+    // To the end: whoever is still sending would otherwise never see the answer.
+    let _ = std::io::copy(&mut input.take(2 * MAX_PAYLOAD as u64), &mut std::io::sink());
     received
 }
 
@@ -69,6 +71,7 @@ fn run(
     let state = root.directory(&spec.state_directory, true)?;
     let state = state.ok_or_else(|| Error::new("the state directory vanished"))?;
     let _lock = lock(&state, &spec.state_directory)?;
+    tree::remove_unfinished(state.as_fd(), "bundle").map_err(|e| failed("write", &at, e))?;
     open_with(&payload, &found, &load(spec, &root))?;
 
     let there = authentic(spec, &root, &mut Vec::new());

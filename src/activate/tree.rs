@@ -89,10 +89,7 @@ pub(super) fn replace(at: BorrowedFd, name: &str, bytes: &[u8]) -> rustix::io::R
 /// Puts a new directory with these public files at a name, whole and synced, in place of the one that is there.
 pub(super) fn replace_directory(at: BorrowedFd, name: &str, files: &[(&str, &[u8])]) -> rustix::io::Result<()> {
     let new = temporary_name(name.as_ref());
-    match remove(at, new.as_ref()) {
-        Ok(()) | Err(Errno::NOENT) => {}
-        Err(e) => return Err(e),
-    }
+    remove_unfinished(at, name)?;
     rustix::fs::mkdirat(at, &new, Mode::from_raw_mode(0o755))?;
     let filled = fill(at, &new, files).and_then(|()| {
         match rustix::fs::renameat_with(at, &new, at, name, RenameFlags::EXCHANGE) {
@@ -100,13 +97,18 @@ pub(super) fn replace_directory(at: BorrowedFd, name: &str, files: &[(&str, &[u8
             other => other,
         }
     });
-    let removed = match remove(at, new.as_ref()) {
-        Err(Errno::NOENT) => Ok(()),
-        other => other,
-    };
+    let removed = remove_unfinished(at, name);
     let synced =
         rustix::fs::openat(at, ".", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).and_then(rustix::fs::fsync);
     filled.and(removed).and(synced)
+}
+
+/// Removes what a killed run of [`replace_directory`] left.
+pub(super) fn remove_unfinished(at: BorrowedFd, name: &str) -> rustix::io::Result<()> {
+    match remove(at, temporary_name(name.as_ref()).as_ref()) {
+        Err(Errno::NOENT) => Ok(()),
+        other => other,
+    }
 }
 
 fn fill(at: BorrowedFd, name: &str, files: &[(&str, &[u8])]) -> rustix::io::Result<()> {

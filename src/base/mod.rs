@@ -5,6 +5,8 @@
 pub mod error;
 pub mod files;
 pub mod name;
+#[cfg(feature = "operator")]
+pub mod parallel;
 pub mod process;
 pub mod secret;
 

@@ -56,6 +56,8 @@ pub(super) enum Command {
     Secret(Secret),
     /// Seal and sign the bundles of hosts whose inputs changed
     Render(Render),
+    /// Send rendered bundles to their hosts over ssh
+    Push(Push),
     /// Check bundles without decrypting them
     Verify(Verify),
     /// Show where each host stands, reading no secret
@@ -226,6 +228,18 @@ pub(super) struct Render {
     /// Say what would be rendered
     #[arg(short = 'n', long)]
     pub dry_run: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Push {
+    /// The hosts [default: all]
+    pub hosts: Vec<HostName>,
+    /// How many hosts at once
+    #[arg(long, value_name = "N", default_value_t = 16)]
+    pub jobs: usize,
+    /// Let hosts go back to an older generation; keys that were revoked since may come back
+    #[arg(long)]
+    pub allow_rollback: bool,
 }
 
 #[derive(Debug, ClapArgs)]

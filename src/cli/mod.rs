@@ -11,6 +11,7 @@ mod host_key;
 mod init;
 mod login;
 mod manual;
+mod push;
 mod render;
 mod secret;
 mod secret_edit;
@@ -36,6 +37,7 @@ pub fn run() -> ExitCode {
         Command::Host(args) => host::run(&context, &args.command),
         Command::Secret(args) => secret::run(&context, &args.command),
         Command::Render(args) => render::run(&context, &args),
+        Command::Push(args) => push::run(&context, &args),
         Command::Verify(args) => verify::run(&context, &args.hosts),
         Command::Status => status::run(&context),
         Command::Check => check::run(&context),

@@ -2,6 +2,9 @@
 //!
 //! May import `base` and `bundle`.
 
+mod push;
 mod scan;
+mod ssh;
 
+pub use push::{Activation, Answer, push};
 pub use scan::{HostKey, scan};

@@ -6,7 +6,6 @@
 mod address;
 mod client;
 mod model;
-mod parallel;
 mod plan;
 mod problem;
 mod resolve;

@@ -3,11 +3,11 @@
 //! 100 references over 20 items in 2 vaults cost 23 requests, three deep; with ids in every reference 20, one deep.
 
 use super::model::{Item, is_put_away};
-use super::parallel;
 use super::problem::Failed;
 use super::resolve::{self, Found};
 use super::store::{Place, Store};
 use super::value;
+use crate::base::parallel::{self, AT_ONCE};
 use crate::base::{Error, Result};
 use crate::source::{OpReference, Value, Version};
 use std::collections::{HashMap, HashSet};
@@ -78,8 +78,11 @@ fn locate(store: &Store, asked: &[&OpReference]) -> Vec<Result<Located>> {
     };
     let chosen: Vec<Result<_>> = asked.iter().map(|r| resolve::vault(&vaults, &r.vault)).collect();
     let distinct: Vec<_> = first_of_each(chosen.iter().flatten().copied(), |v| v.id.as_str());
-    let lists: HashMap<&str, _> =
-        distinct.iter().map(|v| v.id.as_str()).zip(parallel::each(&distinct, |vault| store.items(vault))).collect();
+    let lists: HashMap<&str, _> = distinct
+        .iter()
+        .map(|v| v.id.as_str())
+        .zip(parallel::each(&distinct, AT_ONCE, |vault| store.items(vault)))
+        .collect();
     let one = |(reference, vault): (&&OpReference, Result<&super::model::Vault>)| {
         let vault = vault?;
         let list = lists[vault.id.as_str()].as_ref().map_err(|failed| failed.error.clone())?;
@@ -93,7 +96,7 @@ fn locate(store: &Store, asked: &[&OpReference]) -> Vec<Result<Located>> {
 fn fetch(store: &Store, asked: &[&OpReference], places: &[Option<Result<Place>>], items: &mut Items) {
     let known = asked.iter().zip(places).filter_map(|(r, p)| Some((p.as_ref()?.as_ref().ok()?, r.item.as_str())));
     let jobs = first_of_each(known.filter(|(place, _)| !items.contains_key(place)), |(place, _)| *place);
-    let got = parallel::each(&jobs, |(place, name)| store.item(place, name));
+    let got = parallel::each(&jobs, AT_ONCE, |(place, name)| store.item(place, name));
     items.extend(jobs.into_iter().map(|(place, _)| place.clone()).zip(got));
 }
 
@@ -123,7 +126,7 @@ fn deliver(
         _ => None,
     });
     let jobs = first_of_each(wanted, |(place, id, _)| (*place, *id));
-    let contents = parallel::each(&jobs, |(place, id, name)| store.file(place, id, name));
+    let contents = parallel::each(&jobs, AT_ONCE, |(place, id, name)| store.file(place, id, name));
     let files: HashMap<_, _> = jobs.iter().map(|(place, id, _)| (*place, *id)).zip(contents).collect();
 
     let value = |reference: &OpReference, holder: &Holder, found: Result<Found<'_>>| {

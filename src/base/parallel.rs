@@ -2,11 +2,11 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// The most requests under way at once.
-const AT_ONCE: usize = 16;
+/// How many there are usually at once.
+pub const AT_ONCE: usize = 16;
 
-/// Runs `run` on every job, at most 16 at a time, and answers in the order of the jobs.
-pub(super) fn each<T: Sync, R: Send>(jobs: &[T], run: impl Fn(&T) -> R + Sync) -> Vec<R> {
+/// Runs `run` on every job, at most `at_once` at a time, and answers in the order of the jobs.
+pub fn each<T: Sync, R: Send>(jobs: &[T], at_once: usize, run: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let next = AtomicUsize::new(0);
     let work = || {
         let mut done = Vec::new();
@@ -17,7 +17,7 @@ pub(super) fn each<T: Sync, R: Send>(jobs: &[T], run: impl Fn(&T) -> R + Sync) -
         done
     };
     let mut done = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..jobs.len().min(AT_ONCE)).map(|_| scope.spawn(work)).collect();
+        let others: Vec<_> = (1..jobs.len().min(at_once)).map(|_| scope.spawn(work)).collect();
         let mut done = work();
         for other in others {
             done.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
@@ -36,7 +36,7 @@ mod tests {
     fn every_job_is_done_once_in_order_and_at_most_sixteen_at_a_time() {
         let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let jobs: Vec<usize> = (0..200).collect();
-        let done = each(&jobs, |job| {
+        let done = each(&jobs, AT_ONCE, |job| {
             most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
             std::thread::yield_now();
             now.fetch_sub(1, Ordering::SeqCst);
@@ -44,6 +44,6 @@ mod tests {
         });
         assert_eq!(done, jobs.iter().map(|job| job * 2).collect::<Vec<_>>());
         assert!(most.into_inner() <= AT_ONCE);
-        assert!(each(&[] as &[u8], |_| 0).is_empty());
+        assert!(each(&[] as &[u8], AT_ONCE, |_| 0).is_empty());
     }
 }

@@ -1,0 +1,58 @@
+//! Sending a bundle to `pkeys-activate receive` on a host.
+
+use crate::base::{Error, Result};
+use crate::bundle::{Signed, transport};
+use crate::remote::ssh;
+use serde::Deserialize;
+use std::process::Output;
+
+/// What runs on the host; a login that may only push has it, or more of it, as its forced command.
+const RECEIVE: &str = "pkeys-activate receive";
+
+/// What a host answered. Fields that this version does not know are passed over.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Answer {
+    /// Whether the host has this bundle now.
+    pub accepted: bool,
+    /// The generation that the host had before.
+    pub previous: Option<u64>,
+    /// Why it was refused.
+    pub error: Option<String>,
+    /// What to do about that.
+    pub hint: Option<String>,
+    /// What the activation did.
+    pub activation: Option<Activation>,
+}
+
+/// What the activation on the host did.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Activation {
+    /// `done`, `degraded`, `keys-only` or `failed`.
+    pub status: String,
+    /// What was set apart or failed.
+    pub problems: Vec<String>,
+}
+
+/// Sends a bundle and waits for the answer.
+///
+/// # Errors
+/// When the host cannot be reached, has no `pkeys-activate`, or answers with something else.
+pub fn push(address: &str, signed: &Signed, payload: &[u8], allow_rollback: bool) -> Result<Answer> {
+    let mut command = ssh::command(address)?;
+    command.arg(if allow_rollback { format!("{RECEIVE} --allow-rollback") } else { RECEIVE.into() });
+    let output = ssh::run(&mut command, |input| transport::send(input, signed, payload))?;
+    answer(&output)
+}
+
+fn answer(output: &Output) -> Result<Answer> {
+    let line = output.stdout.split(|byte| *byte == b'\n').rfind(|line| !line.is_empty()).unwrap_or_default();
+    serde_json::from_slice(line).map_err(|_| match output.status.code() {
+        Some(127) => {
+            Error::new("pkeys-activate is not there").hint("enable the NixOS module there first: docs/nixos.md")
+        }
+        _ => Error::new(format!("the host gave no answer that pkeys knows: {}", ssh::last_line(&output.stderr)))
+            .hint("are pkeys here and pkeys-activate there of the same release, and may this login push?"),
+    })
+}
