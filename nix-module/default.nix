@@ -11,6 +11,7 @@
     ./restart.nix
     ./credentials.nix
     ./users.nix
+    ./push.nix
     ./assertions.nix
     ./warnings.nix
   ];

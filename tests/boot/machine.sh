@@ -61,10 +61,18 @@ prepare_machine() {
     put 644 /etc/systemd/system/consumer.service < tests/boot/guest/consumer.service
     put 644 /etc/systemd/system/systemd-sysusers.service.d/password.conf < tests/boot/guest/sysusers-password.conf
     put 644 /etc/systemd/system/app.service.d/state.conf < tests/boot/guest/app-state.conf
-    systemctl --root="$PWD/$tree" --quiet enable pkeys-activate pkeys-activate-users app early consumer report ssh
+    systemctl --root="$PWD/$tree" --quiet enable pkeys-activate pkeys-activate-users pkeys-receive.socket app early consumer report ssh
 
     # It would hang up the console that the report writes to.
     systemctl --root="$PWD/$tree" --quiet mask serial-getty@ttyS0.service
+
+    # The login that may push, as the module makes it.
+    echo 'u pkeys - "Push" / /bin/sh' | put 644 /etc/sysusers.d/pkeys.conf
+    put 644 /etc/ssh/authorized_keys.d/pkeys < "$expected/authorized_keys.d/pkeys"
+    local path
+    path=$(sed -n 's/^Environment=PATH=//p' "$expected/units/pkeys-receive@.service")
+    mkdir -p "$tree$path"
+    ln -s /usr/bin/systemctl "$tree$path/systemctl"
 
     echo 'u ann - "Ann" /home/ann /bin/bash' | put 644 /etc/sysusers.d/ann.conf
     printf '[Journal]\nStorage=persistent\nCompress=no\n' | put 644 /etc/systemd/journald.conf.d/plain.conf

@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154
 # What is changed on a machine before it boots, and what it must report. Each ends in a machine that is up.
 
-scenarios=(good unknown-owner no-host-key tampered-closure pushed-newer full-run script)
+scenarios=(good unknown-owner no-host-key tampered-closure pushed-newer push full-run script)
 
 digest() { printf %s "$1" | sha256sum | cut -c1-16; }
 token() { digest "value-of-token-$1"; }
@@ -78,6 +78,18 @@ expect_pushed-newer() {
     has "file /run/pkeys/secrets/app-token 400 ann:root $(token 2)"
     has "password ann"
     has "login ann"
+    has "state running "
+}
+
+# A bundle is pushed to the running machine, by the login that can do nothing else.
+prepare_push() { tar -C "$fixtures/bundles/web-next" -c . | put 600 /root/push.tar; }
+expect_push() {
+    has "journal installed generation 1 of /nix/store/.*"
+    has 'push .*"accepted":true,"generation":2,"previous":1,.*"status":"done".*"problems":\[\].*'
+    has "pushed app-token 400 ann:root $(token 2)"
+    has "pushed app.service restarted with $(token 2)"
+    has "pushed a shell is refused"
+    has 'push again .*"accepted":true,"generation":2,"previous":2,.*'
     has "state running "
 }
 

@@ -1,6 +1,11 @@
 # Stand-ins for the options of NixOS that the module sets or reads, with their types and merging where these matter, and
 # for the packages. Nothing is built.
-{ lib, config, ... }:
+{
+  lib,
+  config,
+  pkgs,
+  ...
+}:
 let
   inherit (lib) mkOption types;
   option =
@@ -69,6 +74,9 @@ in
             group = option types.str "users";
             enable = option types.bool true;
             isNormalUser = flag;
+            isSystemUser = flag;
+            shell = maybe;
+            openssh.authorizedKeys.keys = list;
             password = maybe;
             initialPassword = maybe;
             hashedPasswordFile = maybe;
@@ -106,8 +114,10 @@ in
       services = units {
         path = option (types.listOf types.package) [ ];
         serviceConfig = section;
+        restartIfChanged = option types.bool true;
       };
-      sockets = units { };
+      package = option types.anything pkgs.systemd;
+      sockets = units { socketConfig = section; };
       timers = units { };
       paths = units { };
       mounts = option (types.listOf (

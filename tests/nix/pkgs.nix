@@ -11,6 +11,7 @@ let
 in
 {
   pkeys-activate = derivation "pkeys-activate" "";
+  systemd = derivation "systemd" "";
   age-plugin-tpm = derivation "age-plugin-tpm" "";
   stdenv = {
     buildPlatform.canExecute = _: true;

@@ -77,6 +77,13 @@ config:
 // lib.mapAttrs' (
   name: one: lib.nameValuePair (place name one) (unit one (service one))
 ) config.systemd.services
+// lib.mapAttrs' (
+  name: one: lib.nameValuePair "units/${name}.socket" (unit one (section "Socket" one.socketConfig))
+) (lib.filterAttrs (_: one: one.socketConfig != { }) config.systemd.sockets)
+// lib.mapAttrs' (
+  name: user:
+  lib.nameValuePair "authorized_keys.d/${name}" (lib.concatLines user.openssh.authorizedKeys.keys)
+) (lib.filterAttrs (_: user: user.openssh.authorizedKeys.keys != [ ]) config.users.users)
 // lib.listToAttrs (
   map (
     one: lib.nameValuePair "units/${mountName one.where}" (unit one (mount one))

@@ -34,6 +34,26 @@ for user in root ann; do
     ssh -i /root/login -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR \
         "$user@127.0.0.1" true && say "login $user"
 done
+if [ -e /root/push.tar ]; then
+    push() {
+        ssh -i /root/login -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null \
+            -o LogLevel=ERROR pkeys@127.0.0.1 "$@" < /root/push.tar
+    }
+    before=$(systemctl show -P InvocationID app)
+    say "push $(push)"
+    token=/run/pkeys/secrets/app-token
+    say "pushed app-token $(stat -c '%a %U:%G' "$token") $(sha256sum < "$token" | cut -c1-16)"
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        [ "$(systemctl show -P InvocationID app)" != "$before" ] && [ "$(systemctl is-active app)" = active ] && break
+        sleep 1
+    done
+    [ "$(systemctl show -P InvocationID app)" != "$before" ] &&
+        say "pushed app.service restarted with $(cat /var/lib/private/app/token)"
+    push 'touch /tmp/pwned' > /tmp/again
+    [ ! -e /tmp/pwned ] && say "pushed a shell is refused"
+    say "push again $(cat /tmp/again)"
+    journalctl -b -o cat -u 'pkeys-receive@*' | sed 's/^/@@ receive /'
+fi
 journalctl -b -o cat -u pkeys-activate -u pkeys-activate-users -t pkeys-activate | sed 's/^/@@ journal /'
 say "cycles $(journalctl -q -o cat --no-pager | grep -c 'ordering cycle')"
 say "time $(systemd-analyze blame --no-pager 2>/dev/null | grep pkeys-activate.service)"

@@ -25,6 +25,7 @@
       "app-token"
       "db-password"
     ];
+    push.authorizedKeys = [ (import ../login.nix) ];
     extraUnitsRequire = [ "early.service" ];
     authorizedKeys.enable = false;
     users.ann.authorizedKeys.enable = true;
