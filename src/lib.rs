@@ -11,6 +11,8 @@ pub mod bundle;
 #[cfg(feature = "operator")]
 pub mod cli;
 #[cfg(feature = "operator")]
+pub mod keys;
+#[cfg(feature = "operator")]
 pub mod manifest;
 #[cfg(feature = "operator")]
 pub mod operator;

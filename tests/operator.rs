@@ -299,6 +299,7 @@ fn check_finds_mistakes_with_their_line() {
         format!("pkeys.toml:{}: warning: nobody gets the secret idle", lines + 6),
         format!("pkeys.toml:{}: error: host bare: bare has no recipient", lines + 9),
         format!("pkeys.toml:{}: warning: user joe is known to no host", lines + 11),
+        format!("pkeys.toml:{}: warning: user joe has no key", lines + 11),
         format!("pkeys.toml:{}: warning: secret code is a one-time password", lines + 14),
         "leave ?attribute=… out".into(),
         "warning: no break-glass recipient".into(),
@@ -306,7 +307,7 @@ fn check_finds_mistakes_with_their_line() {
         assert!(ran.out.contains(&expected), "{expected}\n{}", ran.out);
     }
     let json: serde_json::Value = serde_json::from_str(&sandbox.pkeys(&["check", "--json"]).out).unwrap();
-    assert_eq!(json.as_array().unwrap().len(), 8);
+    assert_eq!(json.as_array().unwrap().len(), 9);
 }
 
 #[test]

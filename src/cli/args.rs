@@ -62,7 +62,7 @@ pub(super) enum Command {
     Verify(Verify),
     /// Show where each host stands, reading no secret
     Status,
-    /// Find mistakes in pkeys.toml
+    /// Find mistakes in pkeys.toml and keys.toml
     Check,
     /// Show the main job, end to end, in a directory that is removed again
     Demo(Demo),

@@ -1,28 +1,29 @@
-//! `check`: mistakes in pkeys.toml, with file, line and a hint.
+//! `check`: mistakes in pkeys.toml and keys.toml, with file, line and a hint.
 
 use crate::base::Result;
 use crate::cli::context::Context;
 use crate::cli::ui::{Tone, count};
-use crate::manifest::{MANIFEST_FILE, check};
+use crate::{keys, manifest};
 use serde_json::json;
 
 pub(super) fn run(context: &Context) -> Result<bool> {
     let repository = context.repository()?;
-    let findings = check(&repository);
+    let mut findings = manifest::check(&repository);
+    findings.extend(keys::check(&repository, keys::today()));
     let errors = findings.iter().filter(|finding| finding.serious).count();
     if context.ui.json() {
         let all: Vec<_> = findings
             .iter()
             .map(|f| {
                 let level = if f.serious { "error" } else { "warning" };
-                json!({ "level": level, "file": MANIFEST_FILE, "line": f.line, "message": f.message, "hint": f.hint })
+                json!({ "level": level, "file": f.file, "line": f.line, "message": f.message, "hint": f.hint })
             })
             .collect();
         context.ui.out_json(&all);
         return Ok(errors == 0);
     }
     for finding in &findings {
-        let place = finding.line.map_or_else(|| MANIFEST_FILE.into(), |line| format!("{MANIFEST_FILE}:{line}"));
+        let place = finding.line.map_or_else(|| finding.file.into(), |line| format!("{}:{line}", finding.file));
         let (word, tone) = if finding.serious { ("error", Tone::Bad) } else { ("warning", Tone::Warn) };
         context.ui.out(&format!("{}: {}: {}", place, context.ui.paint(word, tone), finding.message));
         if !finding.hint.is_empty() {

@@ -1,7 +1,7 @@
 //! Mistakes in a manifest that parses: each with its line and what to do.
 
 use crate::base::HostName;
-use crate::manifest::{Manifest, Origin, Repository, Selector, SourceKind};
+use crate::manifest::{MANIFEST_FILE, Manifest, Origin, Repository, Selector, SourceKind};
 use crate::source::{Query, Reference};
 
 /// One mistake.
@@ -9,7 +9,9 @@ use crate::source::{Query, Reference};
 pub struct Finding {
     /// Whether it stops a render, or is only probably wrong.
     pub serious: bool,
-    /// The line in `pkeys.toml`, from 1.
+    /// The file that it is in.
+    pub file: &'static str,
+    /// The line in it, from 1.
     pub line: Option<usize>,
     /// What is wrong.
     pub message: String,
@@ -37,7 +39,7 @@ struct Findings<'a> {
 impl Findings<'_> {
     fn add(&mut self, serious: bool, path: &[&str], message: String, hint: impl Into<String>) {
         let line = (1..=path.len()).rev().find_map(|depth| self.repository.line(&path[..depth]));
-        self.all.push(Finding { serious, line, message, hint: hint.into() });
+        self.all.push(Finding { serious, file: MANIFEST_FILE, line, message, hint: hint.into() });
     }
 
     fn error(&mut self, path: &[&str], message: String, hint: impl Into<String>) {

@@ -6,11 +6,13 @@ mod check;
 mod edit;
 mod model;
 mod origin;
-mod parse;
+pub(crate) mod parse;
 mod repository;
+mod user;
 
 pub use check::{Finding, check};
 pub use edit::Edit;
-pub use model::{BreakGlass, Host, Manifest, Secret, Selector, SourceKind, SourceSettings, User};
+pub use model::{BreakGlass, Host, Manifest, Secret, Selector, SourceKind, SourceSettings};
 pub use origin::Origin;
 pub use repository::{MANIFEST_FILE, Repository};
+pub use user::{Period, Store, User};

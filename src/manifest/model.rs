@@ -2,6 +2,7 @@
 
 use crate::base::{Error, HostName, Result, SecretName, UserName};
 use crate::bundle::{Recipient, Signers};
+use crate::manifest::User;
 use crate::source::Reference;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -99,17 +100,6 @@ pub struct Secret {
     /// Whether one final newline is stripped from the value.
     #[serde(default)]
     pub trim: bool,
-}
-
-/// `[users.NAME]`
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct User {
-    /// Where the user's active keys are authorized.
-    #[serde(default)]
-    pub hosts: Vec<Selector>,
-    /// The age at which a key is due for rotation, as `90d`.
-    pub rotate_every: Option<String>,
 }
 
 /// A name, `tag:NAME`, or `*`.

@@ -3,28 +3,48 @@
 use crate::base::error::did_you_mean;
 use crate::base::{Error, Result};
 use crate::manifest::{MANIFEST_FILE, Manifest};
+use serde::de::DeserializeOwned;
+
+const HINT: &str = "see the commented example that `pkeys init` writes, or docs/manifest.md";
 
 /// Parses the text of a manifest.
 ///
 /// # Errors
 /// When it is not TOML, has an unknown key, or a value that cannot be.
 pub(super) fn parse(text: &str) -> Result<Manifest> {
-    let manifest: Manifest = toml::from_str(text).map_err(|e| explain(text, &e))?;
-    if manifest.version != 1 {
-        return Err(Error::new(format!("{MANIFEST_FILE} has a version that is not 1"))
-            .hint("this pkeys is older than the one that wrote it: update it"));
-    }
+    let manifest: Manifest = read(MANIFEST_FILE, text, HINT)?;
+    is_version_1(MANIFEST_FILE, manifest.version)?;
     Ok(manifest)
 }
 
+/// Reads a TOML file of pkeys. An error names the line, the nearest known key or `hint`, and never repeats a value.
+///
+/// # Errors
+/// When it is not TOML, has an unknown key, or a value that cannot be.
+pub(crate) fn read<T: DeserializeOwned>(file: &str, text: &str, hint: &str) -> Result<T> {
+    toml::from_str(text).map_err(|e| explain(file, text, &e).hint(hint))
+}
+
+/// Refuses a file of another version than this program knows.
+///
+/// # Errors
+/// When it is another one.
+pub(crate) fn is_version_1(file: &str, version: u32) -> Result<()> {
+    if version == 1 {
+        return Ok(());
+    }
+    Err(Error::new(format!("{file} has a version that is not 1"))
+        .hint("this pkeys is older than the one that wrote it: update it"))
+}
+
 /// The line, counted from 1, of a byte of the text.
-pub(super) fn line_of(text: &str, offset: usize) -> usize {
+pub(crate) fn line_of(text: &str, offset: usize) -> usize {
     text.as_bytes()[..offset.min(text.len())].iter().filter(|b| **b == b'\n').count() + 1
 }
 
-fn explain(text: &str, error: &toml::de::Error) -> Error {
+fn explain(file: &str, text: &str, error: &toml::de::Error) -> Error {
     let line = error.span().map_or(1, |span| line_of(text, span.start));
-    let at = format!("{MANIFEST_FILE}:{line}");
+    let at = format!("{file}:{line}");
     let message = error.message();
     if let Some((unknown, known)) = unknown_field(message) {
         let new = Error::new(format!("{at}: unknown key `{unknown}`"));
@@ -45,12 +65,11 @@ fn explain(text: &str, error: &toml::de::Error) -> Error {
         (false, _) if error.span().is_some() && is_ours(message) => Error::new(format!("{at}: {message}")),
         (false, _) => Error::new(format!("{at}: not valid TOML")),
     }
-    .hint("see the commented example that `pkeys init` writes, or docs/manifest.md")
 }
 
 /// Whether a message is one of this crate's own, which never repeat what was written.
 fn is_ours(message: &str) -> bool {
-    ["that ", "not a", "a reference", "a secret", "a host"].iter().any(|start| message.starts_with(start))
+    ["that ", "not a", "a reference", "a secret", "a host", "an option"].iter().any(|start| message.starts_with(start))
 }
 
 /// The parts of serde's "unknown field `x`, expected one of `a`, `b`".
@@ -86,6 +105,8 @@ mod tests {
             "version = 1\nhunter2 ===",
             "version = 1\n[sources.x]\nkind = \"hunter2\"",
             "version = 1\n[secrets.\"hunter2 x\"]\nfrom = \"age:a\"",
+            "version = 1\n[users.ann]\nrotate-every = \"hunter2\"",
+            "version = 1\n[users.ann]\nstore = \"hunter2\"",
         ] {
             let error = error_of(text);
             assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");

@@ -63,6 +63,11 @@ impl Repository {
         &self.root
     }
 
+    /// Whether this one may write here.
+    pub fn is_locked(&self) -> bool {
+        self._lock.is_some()
+    }
+
     /// What `pkeys.toml` says.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest

@@ -2,6 +2,7 @@
 
 use crate::base::{HostName, Result, SecretName, UserName};
 use crate::bundle::{FORMAT, Manifest as BundleManifest, Recipient, sha256_hex};
+use crate::keys::{UserKeys, authorized};
 use crate::manifest::{Manifest, Origin};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -27,11 +28,11 @@ pub struct WantedSecret {
 }
 
 impl Wanted {
-    /// What the manifest says that a host gets.
+    /// What the manifest and the user keys say that a host gets.
     ///
     /// # Errors
     /// When the host has no recipient, or a secret no source.
-    pub fn of(manifest: &Manifest, host: &HostName) -> Result<Self> {
+    pub fn of(manifest: &Manifest, keys: &UserKeys, host: &HostName) -> Result<Self> {
         let secrets = manifest.secrets_of(host).map(|(name, secret)| {
             let origin = Origin::of(manifest, secret).map_err(|e| e.context(format!("secret {name}")))?;
             Ok((name.clone(), WantedSecret { origin, trim: secret.trim }))
@@ -39,7 +40,7 @@ impl Wanted {
         Ok(Self {
             secrets: secrets.collect::<Result<_>>()?,
             recipients: manifest.recipients_of(host)?,
-            authorized_keys: BTreeMap::new(),
+            authorized_keys: authorized(manifest, keys, host),
         })
     }
 

@@ -1,7 +1,7 @@
 //! From the manifest and the sources to bundles: what each host should have, whether it has it, and making it so.
 //!
-//! Decides first ([`plan()`]: data, no change), then does it ([`run()`]). May import `manifest`, `source`, `operator`,
-//! `bundle` and `base`.
+//! Decides first ([`plan()`]: data, no change), then does it ([`run()`]). May import `manifest`, `keys`, `source`,
+//! `operator`, `bundle` and `base`.
 
 mod connect;
 mod inputs;

@@ -2,6 +2,7 @@
 
 use crate::base::{Error, HostName, Result, SecretName};
 use crate::bundle::{Manifest as BundleManifest, Signed, Signers};
+use crate::keys::UserKeys;
 use crate::manifest::{Origin, Repository};
 use crate::render::{Reason, Sources, Wanted};
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,7 +37,8 @@ pub enum State {
 /// Plans the given hosts.
 pub fn plan(repository: &Repository, sources: &Sources, hosts: &[HostName], force: bool) -> Vec<HostPlan> {
     let signers = repository.manifest().signers();
-    let looked: Vec<_> = hosts.iter().map(|host| (host, look(repository, host, &signers, force))).collect();
+    let keys = UserKeys::load(repository);
+    let looked: Vec<_> = hosts.iter().map(|host| (host, look(repository, host, &keys, &signers, force))).collect();
     let open: BTreeSet<Origin> = looked
         .iter()
         .filter_map(|(_, look)| look.as_ref().ok())
@@ -61,8 +63,14 @@ struct Look {
     reasons: Vec<Reason>,
 }
 
-fn look(repository: &Repository, host: &HostName, signers: &Result<Signers>, force: bool) -> Result<Look> {
-    let wanted = Wanted::of(repository.manifest(), host)?;
+fn look(
+    repository: &Repository,
+    host: &HostName,
+    keys: &Result<UserKeys>,
+    signers: &Result<Signers>,
+    force: bool,
+) -> Result<Look> {
+    let wanted = Wanted::of(repository.manifest(), keys.as_ref().map_err(Clone::clone)?, host)?;
     let signers = signers.as_ref().map_err(Clone::clone)?;
     let directory = repository.bundle(host);
     let (rendered, valid) = match Signed::read(&directory) {

@@ -1,0 +1,30 @@
+//! Who may log in on a host.
+
+use crate::base::{HostName, UserName};
+use crate::keys::{UserKey, UserKeys};
+use crate::manifest::Manifest;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The lines of `authorized_keys` for each user of a host, each list sorted as [`UserKeys::all`].
+///
+/// A user has an entry when `hosts` of `[users.NAME]` selects the host and a key counts there. A user without a key has
+/// none, rather than an empty list: pkeys then says nothing about them.
+pub fn authorized(manifest: &Manifest, keys: &UserKeys, host: &HostName) -> BTreeMap<UserName, Vec<String>> {
+    let mut lines: BTreeMap<UserName, Vec<String>> = BTreeMap::new();
+    for key in keys.all().iter().filter(|key| is_authorized(manifest, key, host)) {
+        lines.entry(key.user.clone()).or_default().push(key.line());
+    }
+    lines
+}
+
+/// The hosts on which a key is authorized.
+pub fn hosts_of<'a>(manifest: &'a Manifest, key: &UserKey) -> BTreeSet<&'a HostName> {
+    manifest.hosts.keys().filter(|host| is_authorized(manifest, key, host)).collect()
+}
+
+fn is_authorized(manifest: &Manifest, key: &UserKey, host: &HostName) -> bool {
+    let (Some(user), Some(settings)) = (manifest.users.get(&key.user), manifest.hosts.get(host)) else { return false };
+    key.state.is_authorized()
+        && user.hosts.iter().any(|selector| selector.selects(host, settings))
+        && key.is_for(host, manifest)
+}
