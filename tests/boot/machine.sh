@@ -13,7 +13,7 @@ base() {
     if [ ! -s "$cache/base-$suite.tar" ]; then
         local sources=()
         [ -s /etc/apt/sources.list.d/debian.sources ] && sources=(/etc/apt/sources.list.d/debian.sources)
-        mmdebstrap --quiet --variant=apt \
+        mmdebstrap --quiet --format=tar --variant=apt \
             --include=systemd-sysv,udev,dbus,openssh-server,openssh-client,linux-image-cloud-amd64,initramfs-tools \
             --aptopt='Acquire::Languages "none"' --dpkgopt='path-exclude=/usr/share/doc/*' \
             --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
