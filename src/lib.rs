@@ -6,6 +6,8 @@
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr))]
 
 pub mod activate;
+#[cfg(feature = "operator")]
+pub mod audit;
 pub mod base;
 pub mod bundle;
 #[cfg(feature = "operator")]

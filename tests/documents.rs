@@ -105,6 +105,9 @@ fn json_is_json_and_a_pipe_is_plain() {
         &["secret", "list", "--json"],
         &["secret", "generate", "g", "--json"],
         &["host", "remove", "web", "--json"],
+        &["key", "list", "--json"],
+        &["log", "--json"],
+        &["log", "--verify", "--json"],
         &["init", "--json"],
     ] {
         let ran = sandbox.pkeys(arguments);

@@ -2,45 +2,8 @@
 
 mod common;
 
+use common::sshd::Sshd;
 use common::{Sandbox, run_command};
-use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
-
-/// An sshd on a free port of the loopback, stopped when dropped.
-struct Sshd {
-    child: Child,
-    port: u16,
-}
-
-impl Sshd {
-    fn start(sandbox: &Sandbox, key: &std::path::Path) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let _ = std::fs::create_dir_all("/run/sshd");
-        let child = Command::new("/usr/sbin/sshd")
-            .args(["-D", "-e", "-f", "/dev/null", "-o", "ListenAddress=127.0.0.1", "-o", "UsePAM=no"])
-            .args(["-o", &format!("Port={port}"), "-o", &format!("PidFile={}", sandbox.path("sshd.pid").display())])
-            .arg("-h")
-            .arg(key)
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("sshd is installed by tests/run");
-        let sshd = Self { child, port };
-        for _ in 0..200 {
-            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                return sshd;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(50));
-        }
-        panic!("sshd does not answer");
-    }
-}
-
-impl Drop for Sshd {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 #[test]
 fn a_running_host_is_scanned_and_its_key_confirmed() {
@@ -49,7 +12,7 @@ fn a_running_host_is_scanned_and_its_key_confirmed() {
     }
     let sandbox = Sandbox::new();
     let (key, public) = sandbox.ssh_key("sshd", "ed25519");
-    let sshd = Sshd::start(&sandbox, &key);
+    let sshd = Sshd::start(&sandbox, &key, &[]);
     let address = format!("127.0.0.1:{}", sshd.port);
     let before = sandbox.snapshot();
     let asked = sandbox.pkeys(&["host", "add", "web", "--scan", &address]);

@@ -102,6 +102,22 @@ fn host_add_generate() {
 }
 
 #[test]
+fn key_add() {
+    let sandbox = Sandbox::new();
+    let (_, key) = sandbox.ssh_key("k", "ed25519");
+    let after = || {
+        sandbox.pkeys(&["key", "list"]).good();
+        sandbox.pkeys(&["log"]).good();
+    };
+    let prepare = |_| drop(sandbox.pkeys(&["key", "remove", "joe", "laptop"]));
+    at_every_call(&sandbox, &["key", "add", "joe", "laptop", "--public", &key], b"", prepare, after);
+    sandbox.pkeys(&["log", "--verify"]).good();
+    // A change is never missing from the log.
+    let log: serde_json::Value = serde_json::from_str(&sandbox.pkeys(&["log", "--json"]).good()).unwrap();
+    assert!(log.as_array().unwrap().iter().any(|entry| entry["action"] == "key add"));
+}
+
+#[test]
 fn init() {
     let sandbox = Sandbox::empty();
     let again = |_| {

@@ -8,7 +8,7 @@ use crate::base::{Error, Result, SecretBytes};
 use rand_core::{OsRng, RngCore};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -52,6 +52,26 @@ pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<bool> {
         Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
         Err(e) => Err(Error::io("write", path, &e)),
     }
+}
+
+/// Continues a file after its first `keep` bytes, and waits until it is on the disk. What followed them goes. A new file
+/// gets `mode`.
+///
+/// # Errors
+/// When it could not be written; then the file ends after `keep` bytes, unless the disk fails altogether.
+pub fn append(path: &Path, keep: u64, bytes: &[u8], mode: u32) -> Result<()> {
+    let failed = |e| Error::io("write", path, &e);
+    let new = fs::symlink_metadata(path).is_err();
+    let mut file = OpenOptions::new().write(true).create(true).truncate(false).mode(mode).open(path).map_err(failed)?;
+    if file.metadata().map_err(failed)?.len() > keep {
+        file.set_len(keep).map_err(failed)?;
+    }
+    file.seek(SeekFrom::Start(keep)).map_err(failed)?;
+    if let Err(e) = file.write_all(bytes).and_then(|()| file.sync_all()) {
+        let _ = file.set_len(keep);
+        return Err(failed(e));
+    }
+    if new { sync_directory(parent(path)) } else { Ok(()) }
 }
 
 /// Makes the directory `path` hold exactly `files`, replacing what was there in one step.

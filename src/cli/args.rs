@@ -1,7 +1,9 @@
 //! The command line's shape. Parsing does nothing but validate.
 
-use crate::base::{HostName, SecretName};
+use crate::base::HostName;
 use crate::bundle::Recipient;
+pub(super) use crate::cli::args_key::{Key, KeyAdd, KeyCommand, Log};
+pub(super) use crate::cli::args_secret::{Secret, SecretCommand, SecretGenerate, SecretSet};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -54,6 +56,8 @@ pub(super) enum Command {
     Host(Host),
     /// Keep secrets in local age files
     Secret(Secret),
+    /// Add, list and remove the users' SSH keys
+    Key(Key),
     /// Seal and sign the bundles of hosts whose inputs changed
     Render(Render),
     /// Send rendered bundles to their hosts over ssh
@@ -64,6 +68,8 @@ pub(super) enum Command {
     Status,
     /// Find mistakes in pkeys.toml and keys.toml
     Check,
+    /// Show who changed what, and when
+    Log(Log),
     /// Show the main job, end to end, in a directory that is removed again
     Demo(Demo),
     /// Print completions for a shell
@@ -158,66 +164,6 @@ pub(super) struct HostAdd {
 }
 
 #[derive(Debug, ClapArgs)]
-pub(super) struct Secret {
-    #[command(subcommand)]
-    pub command: SecretCommand,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum SecretCommand {
-    /// Set a secret, from standard input or a prompt without echo
-    Set(SecretSet),
-    /// Edit a secret in $VISUAL or $EDITOR, in memory only
-    Edit {
-        /// The secret
-        name: SecretName,
-    },
-    /// Print a secret
-    Show {
-        /// The secret
-        name: SecretName,
-    },
-    /// Make a random secret
-    Generate(SecretGenerate),
-    /// List the secrets of pkeys.toml
-    List,
-    /// Remove a local secret
-    Rm {
-        /// The secret
-        name: SecretName,
-    },
-    /// Encrypt all local secrets anew, after operators or break-glass recipients changed
-    Rekey,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct SecretSet {
-    /// The secret
-    pub name: SecretName,
-    /// Who gets it: a host's name, tag:NAME, or "*"
-    #[arg(long = "host", value_name = "SELECTOR", value_parser = selector)]
-    pub hosts: Vec<String>,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct SecretGenerate {
-    #[command(flatten)]
-    pub set: SecretSet,
-    /// Letters and digits
-    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
-    pub length: u16,
-    /// Random bytes
-    #[arg(long, value_name = "N", conflicts_with = "length", value_parser = clap::value_parser!(u16).range(1..))]
-    pub bytes: Option<u16>,
-    /// Words of the BIP 39 list, joined by '-'
-    #[arg(long, value_name = "N", conflicts_with_all = ["length", "bytes"], value_parser = clap::value_parser!(u16).range(1..))]
-    pub words: Option<u16>,
-    /// Replace a value that is there
-    #[arg(long)]
-    pub force: bool,
-}
-
-#[derive(Debug, ClapArgs)]
 pub(super) struct Render {
     /// The hosts [default: all]
     #[arg(value_name = "HOST")]
@@ -254,8 +200,4 @@ pub(super) struct Demo {
     /// Keep everything in this new directory
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,
-}
-
-fn selector(text: &str) -> Result<String, crate::base::Error> {
-    crate::manifest::Selector::try_from(text.to_owned()).map(|selector| selector.to_string())
 }

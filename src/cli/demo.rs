@@ -141,7 +141,7 @@ impl Stage<'_> {
     }
 
     fn secrets(&self, keys: &Keys) -> Result<()> {
-        let mut repository = Repository::open(&self.repo())?;
+        let mut repository = Repository::open(&self.repo())?.lock()?;
         for (name, value, host) in SECRETS {
             let selector = Selector::try_from((*host).to_owned())?.to_string();
             let set = SecretSet { name: SecretName::new(*name)?, hosts: vec![selector] };

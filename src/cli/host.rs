@@ -1,10 +1,12 @@
 //! `host add`, `host list`, `host remove`; what has to do with keys made here is in `host_key`.
 
+use crate::audit::{self, Action};
 use crate::base::{Error, HostName, Result, files};
 use crate::cli::args::{HostAdd, HostCommand};
 use crate::cli::context::Context;
 use crate::cli::host_key;
 use crate::cli::ui::Tone;
+use crate::keys::UserKeys;
 use crate::manifest::{Repository, Selector};
 use crate::remote;
 use serde_json::json;
@@ -49,6 +51,9 @@ fn add(context: &Context, args: &HostAdd) -> Result<bool> {
     for tag in &args.tag {
         edit.add_to_list(&path, "tags", tag.as_str())?;
     }
+    let ids = recipients.iter().map(|key| key.parse()).collect::<Result<Vec<crate::bundle::Recipient>>>()?;
+    let action = Action::new("host add").text("host", &args.name).list("tags", &args.tag);
+    audit::append(&repository, &[action.list("recipients", ids.iter().map(crate::bundle::Recipient::id))])?;
     repository.save(&edit)?;
     repository.manifest().recipients_of(&args.name)?;
     context.ui.did(if known { "changed" } else { "added" }, &args.name);
@@ -126,6 +131,11 @@ fn remove(context: &Context, name: &HostName) -> Result<bool> {
     edit.remove(&["hosts"], name.as_str())?;
     for (kind, key, selectors) in naming(&repository, name) {
         edit.set_list(&[kind, &key], "hosts", &selectors)?;
+    }
+    let mut keys = UserKeys::load(&repository)?;
+    audit::append(&repository, &[Action::new("host remove").text("host", name)])?;
+    if keys.forget_host(name) {
+        keys.save(&repository)?;
     }
     repository.save(&edit)?;
     files::remove(&repository.bundle(name))?;

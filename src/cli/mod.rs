@@ -3,12 +3,18 @@
 //! May import everything; nothing imports it but the program itself.
 
 mod args;
+mod args_key;
+mod args_secret;
 mod check;
 mod context;
 mod demo;
 mod host;
 mod host_key;
 mod init;
+mod key;
+mod key_add;
+mod key_list;
+mod log;
 mod login;
 mod manual;
 mod push;
@@ -36,11 +42,13 @@ pub fn run() -> ExitCode {
         Command::Logout(args) => login::logout(&context, &args),
         Command::Host(args) => host::run(&context, &args.command),
         Command::Secret(args) => secret::run(&context, &args.command),
+        Command::Key(args) => key::run(&context, &args.command),
         Command::Render(args) => render::run(&context, &args),
         Command::Push(args) => push::run(&context, &args),
         Command::Verify(args) => verify::run(&context, &args.hosts),
         Command::Status => status::run(&context),
         Command::Check => check::run(&context),
+        Command::Log(args) => log::run(&context, &args),
         Command::Demo(args) => demo::run(&context, &args),
         Command::Completions { shell } => manual::completions(&context, shell),
         Command::Man => manual::man(&context),

@@ -1,5 +1,6 @@
 //! `secret`: keeps secrets in local age files.
 
+use crate::audit::{self, Action};
 use crate::base::{Error, Result, SecretBytes, SecretName, files};
 use crate::bundle::{self, MAX_PAYLOAD};
 use crate::cli::args::{SecretCommand, SecretSet};
@@ -72,6 +73,8 @@ pub(super) fn store(repository: &mut Repository, keys: &Keys, args: &SecretSet, 
     let known = repository.secret_file(&args.name).exists();
     // Before the file: an edit that cannot be must not leave a changed secret behind.
     let edit = entry(repository, args)?;
+    let action = Action::new("secret set").text("secret", &args.name).list("hosts", &args.hosts);
+    audit::append(repository, &[action])?;
     write(repository, &args.name, value, keys.callbacks())?;
     if let Some(edit) = edit {
         repository.save(&edit)?;
@@ -190,6 +193,7 @@ fn remove(context: &Context, name: &SecretName) -> Result<bool> {
     if !listed && !path.exists() {
         return Err(Error::new(format!("there is no local secret {name}")).hint("see `pkeys secret list`"));
     }
+    audit::append(&repository, &[Action::new("secret rm").text("secret", name)])?;
     if listed {
         edit.remove(&["secrets"], name.as_str())?;
         repository.save(&edit)?;
@@ -213,6 +217,9 @@ fn rekey(context: &Context) -> Result<bool> {
         .map(|name| sources.read_local(name).map(|value| (name, value.bytes)))
         .collect::<Result<Vec<_>>>()
         .map_err(|e| e.hint("nothing was changed"))?;
+    let recipients = repository.manifest().secret_recipients()?;
+    let action = Action::new("secret rekey").number("secrets", values.len() as u64);
+    audit::append(&repository, &[action.list("recipients", recipients.iter().map(bundle::Recipient::id))])?;
     let bar = context.ui.progress("encrypting", values.len());
     for (name, value) in &values {
         write(&repository, name, value, keys.callbacks())?;

@@ -1,7 +1,7 @@
 //! Who may log in on a host.
 
 use crate::base::{HostName, UserName};
-use crate::keys::{UserKey, UserKeys};
+use crate::keys::{State, UserKey, UserKeys};
 use crate::manifest::Manifest;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,4 +27,17 @@ fn is_authorized(manifest: &Manifest, key: &UserKey, host: &HostName) -> bool {
     key.state.is_authorized()
         && user.hosts.iter().any(|selector| selector.selects(host, settings))
         && key.is_for(host, manifest)
+}
+
+/// The hosts on which a user has a key before a change, and afterwards none that is active: a pending key may not work,
+/// and a retiring one is about to go.
+pub fn locked_out<'a>(
+    manifest: &'a Manifest,
+    before: &UserKeys,
+    after: &UserKeys,
+    user: &UserName,
+) -> BTreeSet<&'a HostName> {
+    let remaining: BTreeSet<_> =
+        after.of(user).filter(|key| key.state == State::Active).flat_map(|key| hosts_of(manifest, key)).collect();
+    before.of(user).flat_map(|key| hosts_of(manifest, key)).filter(|host| !remaining.contains(host)).collect()
 }

@@ -40,7 +40,7 @@ fn mistakes_name_the_line_and_repeat_no_value() {
         ("op://Private/ssh ann laptop/private key", "hunter2", "keys.toml:11: that is not a reference", "docs/keys.md"),
         ("version = 1", "version = 2", "keys.toml has a version that is not 1", "update it"),
         ("\"pending\"", "\"active\"", "keys.toml:14: ann laptop has an active key already", "another label"),
-        (TWO, ONE, "keys.toml:14: ann has this public key already", "once for each user"),
+        (TWO, ONE, "keys.toml:14: ann laptop and ann laptop are the same", "once for each user"),
         ("version", "<<<<<<< hunter2", "keys.toml:3: not valid TOML", "docs/keys.md"),
     ] {
         let error = parsed(&text.replacen(from, to, 1)).unwrap_err();

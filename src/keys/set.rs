@@ -117,7 +117,7 @@ impl UserKeys {
                         .hint("use another label, or see `pkeys key list`"));
                 }
                 if other.public.is_same_key(&key.public) {
-                    return Err(Error::new(format!("{} has this public key already, as {}", key.user, other.label))
+                    return Err(Error::new(format!("{} and {} are the same public key", other.name(), key.name()))
                         .hint("each key stands once for each user: see `pkeys key list`"));
                 }
             }

@@ -73,6 +73,14 @@ impl<'a> Sources<'a> {
         self.read_one(&Origin::find(manifest, reference, None)?)
     }
 
+    /// The value at a reference that no secret has to have.
+    ///
+    /// # Errors
+    /// When no source of the manifest can hold it, or it cannot be read.
+    pub fn read_reference(&self, reference: &Reference) -> Result<Value> {
+        self.read_one(&Origin::find(self.repository.manifest(), reference, None)?)
+    }
+
     fn read_one(&self, origin: &Origin) -> Result<Value> {
         let mut answer = self.read(&BTreeSet::from([origin.clone()]));
         answer.remove(origin).expect("each question has an answer")

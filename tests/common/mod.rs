@@ -1,6 +1,8 @@
 //! A place to tell stories in: a repository, an operator, hosts with real SSH keys, and the real programs.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+pub mod sshd;
+
 use std::ffi::OsStr;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
