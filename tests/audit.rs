@@ -143,3 +143,38 @@ fn a_torn_line_is_removed_by_the_next_change_which_says_so() {
     sandbox.pkeys_with(&["secret", "set", "e"], b"1").bad("audit.jsonl has a merge conflict", "merge=union");
     assert_eq!(sandbox.snapshot(), before);
 }
+
+#[test]
+fn what_cannot_be_logged_is_not_done() {
+    let sandbox = Sandbox::new();
+    let (_, key) = sandbox.ssh_key("joe", "ed25519");
+    std::fs::create_dir(sandbox.repo().join("audit.jsonl")).unwrap();
+    let before = sandbox.snapshot();
+    for arguments in [
+        &["key", "add", "joe", "laptop", "--public", &key][..],
+        &["host", "add", "web", "--recipient", &key],
+        &["secret", "set", "a"],
+    ] {
+        let ran = sandbox.pkeys_with(arguments, b"1");
+        assert!(ran.status == 1 && ran.err.contains("audit.jsonl is not a regular file"), "{ran:?}");
+    }
+    assert_eq!(sandbox.snapshot(), before);
+}
+
+#[test]
+fn commands_at_the_same_time_make_one_chain() {
+    let sandbox = Sandbox::new();
+    let keys: Vec<_> = (0..8).map(|n| sandbox.ssh_key(&format!("k{n}"), "ed25519").1).collect();
+    std::thread::scope(|scope| {
+        for (number, key) in keys.iter().enumerate() {
+            let sandbox = &sandbox;
+            scope.spawn(move || {
+                sandbox.pkeys(&["key", "add", "joe", &format!("k{number}"), "--public", key]).good();
+            });
+        }
+    });
+    let keys: serde_json::Value = serde_json::from_str(&sandbox.pkeys(&["key", "list", "--json"]).good()).unwrap();
+    assert_eq!(keys.as_array().unwrap().len(), 8);
+    assert!(sandbox.pkeys(&["log", "--verify"]).good().contains("verified 8 entries"));
+    by_hand(&sandbox).good();
+}

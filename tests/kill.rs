@@ -118,6 +118,30 @@ fn key_add() {
 }
 
 #[test]
+fn key_remove() {
+    let sandbox = Sandbox::new();
+    let (_, key) = sandbox.ssh_key("k", "ed25519");
+    let add = || drop(sandbox.pkeys(&["key", "add", "joe", "laptop", "--public", &key]).good());
+    let mut kills = 0;
+    for call in CHANGING {
+        for number in 1..200 {
+            add();
+            if killed(&sandbox, call, number, &["key", "remove", "joe", "laptop"], b"").is_none() {
+                break;
+            }
+            kills += 1;
+            // It is there whole, or gone; the log can be read, and only a torn line is ever named.
+            let left: serde_json::Value =
+                serde_json::from_str(&sandbox.pkeys(&["key", "list", "--json"]).good()).unwrap();
+            assert!(left.as_array().unwrap().len() < 2);
+            sandbox.pkeys(&["key", "remove", "joe", "laptop"]);
+            sandbox.pkeys(&["log", "--verify"]).good();
+        }
+    }
+    assert!(kills > 5, "killed {kills} times only");
+}
+
+#[test]
 fn init() {
     let sandbox = Sandbox::empty();
     let again = |_| {

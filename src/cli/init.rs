@@ -1,5 +1,6 @@
 //! `init`: makes a repository usable. What exists is never changed, only added to.
 
+use crate::audit::{self, Action};
 use crate::base::{Error, HostName, Result, files};
 use crate::cli::{args::Init, context::Context};
 use crate::manifest::{MANIFEST_FILE, Repository};
@@ -141,6 +142,7 @@ fn register(context: &Context, name: &HostName, recipients: &[String], signer: &
         context.ui.did("kept", &MANIFEST_FILE);
         return Ok(());
     }
+    audit::append(&repository, &[Action::new("init").text("operator", name)])?;
     repository.save(&edit)?;
     context.ui.did("added", name);
     context.ui.note(
@@ -190,6 +192,10 @@ recipients = []
 # [secrets.tailscale-auth-key]
 # from = "op://vault/item/field"      # or "age:tailscale-auth-key"
 # hosts = ["tag:server"]              # names, tag:NAME, or "*"
+
+# [users.{name}]                        # `pkeys key add {name} laptop --public ~/.ssh/id_ed25519.pub`
+# hosts = ["*"]                       # where {name}'s SSH keys are authorized
+# rotate-every = "90d"
 "#,
         recipients = recipients.join(", "),
         signer = quoted(signer)
