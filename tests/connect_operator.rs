@@ -177,3 +177,20 @@ fn what_is_not_clear_is_refused_with_the_candidates() {
         assert!(!sandbox.repo().join("bundles").exists());
     }
 }
+
+#[test]
+fn a_users_key_is_taken_from_an_ssh_key_item() {
+    let server = StandIn::start(EXAMPLE, &[]);
+    let sandbox = sandbox(&[]);
+    let reference = "op://demo/deploy key/private key";
+    let add = |from: &str| pkeys(&sandbox, &server.url(), READ_TOKEN, &["key", "add", "joe", "laptop", "--from", from]);
+    add(reference).bad("is not an SSH private key in OpenSSH format", "?ssh-format=openssh");
+    let said = add(&format!("{reference}?ssh-format=openssh")).good();
+    let keys = String::from_utf8(sandbox.read("keys.toml")).unwrap();
+    assert!(keys.contains(&format!("private = \"{reference}?ssh-format=openssh\"")), "{keys}");
+    let shown = |key: &str| keys.lines().find_map(|l| l.strip_prefix(key)).unwrap().trim_matches('"').to_owned();
+    let theirs = common::run("ssh-keygen", &["-lf", "-"], shown("public = ").as_bytes()).good();
+    assert!(said.contains(theirs.split(' ').nth(1).unwrap()), "{said} {theirs}");
+    assert!(shown("public = ").ends_with(" joe laptop"));
+    sandbox.nowhere(b"PRIVATE KEY", &[&sandbox.path("config/signing-key"), &sandbox.path("web.key")]);
+}
