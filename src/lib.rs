@@ -25,4 +25,6 @@ pub mod remote;
 #[cfg(feature = "operator")]
 pub mod render;
 #[cfg(feature = "operator")]
+pub mod rotate;
+#[cfg(feature = "operator")]
 pub mod source;

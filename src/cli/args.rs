@@ -3,6 +3,7 @@
 use crate::base::HostName;
 use crate::bundle::Recipient;
 pub(super) use crate::cli::args_key::{Key, KeyAdd, KeyCommand, Log};
+pub(super) use crate::cli::args_rotate::Rotate;
 pub(super) use crate::cli::args_secret::{Secret, SecretCommand, SecretGenerate, SecretSet};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -60,6 +61,8 @@ pub(super) enum Command {
     Key(Key),
     /// Seal and sign the bundles of hosts whose inputs changed
     Render(Render),
+    /// Replace a user's SSH key on every host, without ever locking anyone out
+    Rotate(Rotate),
     /// Send rendered bundles to their hosts over ssh
     Push(Push),
     /// Check bundles without decrypting them

@@ -4,6 +4,7 @@
 
 mod args;
 mod args_key;
+mod args_rotate;
 mod args_secret;
 mod check;
 mod context;
@@ -19,6 +20,7 @@ mod login;
 mod manual;
 mod push;
 mod render;
+mod rotate;
 mod secret;
 mod secret_edit;
 mod secret_new;
@@ -44,6 +46,7 @@ pub fn run() -> ExitCode {
         Command::Secret(args) => secret::run(&context, &args.command),
         Command::Key(args) => key::run(&context, &args.command),
         Command::Render(args) => render::run(&context, &args),
+        Command::Rotate(args) => rotate::run(&context, &args),
         Command::Push(args) => push::run(&context, &args),
         Command::Verify(args) => verify::run(&context, &args.hosts),
         Command::Status => status::run(&context),

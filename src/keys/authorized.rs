@@ -17,16 +17,18 @@ pub fn authorized(manifest: &Manifest, keys: &UserKeys, host: &HostName) -> BTre
     lines
 }
 
-/// The hosts on which a key is authorized.
+/// The hosts that a key is for, whatever its state.
 pub fn hosts_of<'a>(manifest: &'a Manifest, key: &UserKey) -> BTreeSet<&'a HostName> {
-    manifest.hosts.keys().filter(|host| is_authorized(manifest, key, host)).collect()
+    manifest.hosts.keys().filter(|host| is_selected(manifest, key, host)).collect()
 }
 
 fn is_authorized(manifest: &Manifest, key: &UserKey, host: &HostName) -> bool {
+    key.state.is_authorized() && is_selected(manifest, key, host)
+}
+
+fn is_selected(manifest: &Manifest, key: &UserKey, host: &HostName) -> bool {
     let (Some(user), Some(settings)) = (manifest.users.get(&key.user), manifest.hosts.get(host)) else { return false };
-    key.state.is_authorized()
-        && user.hosts.iter().any(|selector| selector.selects(host, settings))
-        && key.is_for(host, manifest)
+    user.hosts.iter().any(|selector| selector.selects(host, settings)) && key.is_for(host, manifest)
 }
 
 /// The hosts on which a user has a key before a change, and afterwards none that is active: a pending key may not work,

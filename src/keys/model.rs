@@ -18,7 +18,8 @@ pub enum State {
     Pending,
     /// The one to log in with. Authorized.
     Active,
-    /// On its way out: an active key takes its place. Authorized until it is removed from `keys.toml`.
+    /// On its way out: an active key that was proven everywhere has taken its place. Not authorized any more; it stays
+    /// here until every host has been seen to refuse it.
     Retiring,
 }
 
@@ -26,7 +27,8 @@ impl State {
     /// Whether a key in this state may log in: the one place that says so.
     pub fn is_authorized(self) -> bool {
         match self {
-            Self::Pending | Self::Active | Self::Retiring => true,
+            Self::Pending | Self::Active => true,
+            Self::Retiring => false,
         }
     }
 

@@ -44,9 +44,22 @@ pub fn new_identity(prompt: &dyn Prompt, open: bool) -> Result<NewKeys> {
 /// # Errors
 /// When the system has no randomness.
 pub fn new_host_key(host: &HostName) -> Result<NewKeys> {
-    let failed = |_| Error::new("cannot make a host key");
+    ed25519(&format!("root@{host}"), "cannot make a host key")
+}
+
+/// Makes a user's Ed25519 key, without a passphrase: it is kept where only the operator can read it.
+///
+/// # Errors
+/// When the system has no randomness.
+pub fn new_user_key(comment: &str) -> Result<NewKeys> {
+    ed25519(comment, "cannot make a user key")
+}
+
+/// A new Ed25519 key in OpenSSH's format, without a passphrase.
+fn ed25519(comment: &str, failure: &str) -> Result<NewKeys> {
+    let failed = |_| Error::new(failure);
     let mut key = PrivateKey::random(&mut OsRng, Algorithm::Ed25519).map_err(failed)?;
-    key.set_comment(format!("root@{host}"));
+    key.set_comment(comment);
     let public = key.public_key().to_openssh().map_err(failed)?;
     let text = key.to_openssh(LineEnding::LF).map_err(failed)?;
     Ok(NewKeys { private: SecretBytes::copy_of(text.as_bytes()), public })

@@ -10,7 +10,7 @@ mod memory;
 mod prompt;
 
 pub use config::{Config, config_directory};
-pub use generate::{NewKeys, new_host_key, new_identity, new_signing_key};
+pub use generate::{NewKeys, new_host_key, new_identity, new_signing_key, new_user_key};
 pub use keyring::{Keyring, Stored};
 pub use keys::{Keys, public_of_signing_key, recipients_of};
 pub use memory::{MemoryDirectory, in_memory};

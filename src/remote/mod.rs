@@ -2,9 +2,13 @@
 //!
 //! May import `base` and `bundle`.
 
+mod agent;
+mod login;
 mod push;
 mod scan;
 mod ssh;
 
+pub use agent::Agent;
+pub use login::{Login, login};
 pub use push::{Activation, Answer, push};
 pub use scan::{HostKey, scan};

@@ -40,7 +40,7 @@ pub struct Activation {
 /// # Errors
 /// When the host cannot be reached, has no `pkeys-activate`, or answers with something else.
 pub fn push(address: &str, signed: &Signed, payload: &[u8], allow_rollback: bool) -> Result<Answer> {
-    let mut command = ssh::command(address)?;
+    let mut command = ssh::command(address, &[])?;
     command.arg(if allow_rollback { format!("{RECEIVE} --allow-rollback") } else { RECEIVE.into() });
     let output = ssh::run(&mut command, |input| transport::send(input, signed, payload))?;
     answer(&output)

@@ -28,17 +28,20 @@ pub fn split(address: &str) -> Result<(&str, Option<&str>)> {
     if good && port.is_none_or(|port| port.parse::<u16>().is_ok()) { Ok((target, port)) } else { Err(bad()) }
 }
 
-/// `ssh` to an address, without questions. `PKEYS_SSH_CONFIG` names another configuration file than the operator's.
+/// `ssh` to an address, without questions, with these options over the operator's own. `PKEYS_SSH_CONFIG` names another
+/// configuration file than the operator's.
 ///
 /// # Errors
 /// When the address is none.
-pub fn command(address: &str) -> Result<Command> {
+pub fn command(address: &str, options: &[String]) -> Result<Command> {
     let (target, port) = split(address)?;
     let mut command = Command::new("ssh");
     if let Some(file) = std::env::var_os("PKEYS_SSH_CONFIG") {
         command.arg("-F").arg(file);
     }
-    command.args(["-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=15"]);
+    command
+        .args(["-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=15"])
+        .args(options);
     if let Some(port) = port {
         command.args(["-p", port]);
     }
@@ -52,14 +55,27 @@ pub fn command(address: &str) -> Result<Command> {
 /// # Errors
 /// When it cannot be started, or could not connect or log in: with what `ssh` said last.
 pub fn run(command: &mut Command, send: impl FnOnce(&mut dyn Write) -> std::io::Result<()> + Send) -> Result<Output> {
+    let output = output(command, send)?;
+    if output.status.code() == Some(NOT_CONNECTED) { Err(not_connected(&output.stderr)) } else { Ok(output) }
+}
+
+/// Runs `ssh` with some input to its end, however that is.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn output(
+    command: &mut Command,
+    send: impl FnOnce(&mut dyn Write) -> std::io::Result<()> + Send,
+) -> Result<Output> {
     let missing = |_| Error::new("cannot run ssh").hint("install OpenSSH's client");
     let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(missing)?;
-    let output = exchange(child, send)?;
-    if output.status.code() != Some(NOT_CONNECTED) {
-        return Ok(output);
-    }
-    Err(Error::new(format!("cannot log in: {}", last_line(&output.stderr)))
-        .hint("does plain `ssh` to it work, without asking for anything?"))
+    exchange(child, send)
+}
+
+/// That a host could not be reached or logged in to, with what `ssh` said last.
+pub fn not_connected(said: &[u8]) -> Error {
+    Error::new(format!("cannot log in: {}", last_line(said)))
+        .hint("does plain `ssh` to it work, without asking for anything?")
 }
 
 fn exchange(mut child: Child, send: impl FnOnce(&mut dyn Write) -> std::io::Result<()> + Send) -> Result<Output> {

@@ -70,13 +70,13 @@ impl<'a> Sources<'a> {
             Error::new(format!("pkeys.toml does not say where the host key of {host} is"))
                 .hint("pkeys has those that it made: `pkeys host add NAME --generate`")
         })?;
-        self.read_one(&Origin::find(manifest, reference, None)?)
+        self.read_reference(reference)
     }
 
-    /// The value at a reference that no secret has to have.
+    /// The value at a reference, from the only source of its kind.
     ///
     /// # Errors
-    /// When no source of the manifest can hold it, or it cannot be read.
+    /// When no source fits, several do, or it cannot be read.
     pub fn read_reference(&self, reference: &Reference) -> Result<Value> {
         self.read_one(&Origin::find(self.repository.manifest(), reference, None)?)
     }

@@ -49,5 +49,8 @@ pub trait KeyStore {
     fn write(&self, place: &KeyPlace, record: &KeyRecord) -> Result<()>;
 
     /// The reference that the current private half can be read at.
-    fn reference(&self, place: &KeyPlace) -> Reference;
+    ///
+    /// # Errors
+    /// When the place's names are too long for it.
+    fn reference(&self, place: &KeyPlace) -> Result<Reference>;
 }

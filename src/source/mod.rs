@@ -4,11 +4,13 @@
 //! and decides nothing about who gets a value.
 
 pub mod age;
+mod age_keys;
 pub mod connect;
 mod kept;
 pub mod reference;
 
 pub use age::AgeFiles;
+pub use age_keys::AgeKeys;
 pub use connect::{Address as ConnectAddress, Connect, Settings as ConnectSettings};
 pub use kept::{KeptKey, KeyPlace, KeyRecord, KeyStore};
 pub use reference::{OpReference, Query, Reference};

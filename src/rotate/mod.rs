@@ -1,0 +1,166 @@
+//! Replacing a user's SSH key: looks at the states in `keys.toml`, does the next safe step, and looks again.
+//!
+//! Stopped anywhere, power cuts included, the next run goes on where it was: each step can be done twice, and is written
+//! down only when it is proven. May import all but `activate` and `cli`.
+
+mod deploy;
+mod make;
+mod prove;
+mod revoke;
+mod store;
+
+pub use store::key_store;
+
+use crate::audit::{self, Action};
+use crate::base::{Error, HostName, Result};
+use crate::keys::{State, UserKey, UserKeys};
+use crate::manifest::Repository;
+use crate::operator::Keys;
+use crate::source::{KeyPlace, KeyStore};
+
+/// One key's rotation.
+pub struct Rotation<'a> {
+    /// The repository, locked.
+    pub repository: &'a Repository,
+    /// The operator's keys.
+    pub keys: &'a Keys,
+    /// Where the private halves are kept.
+    pub store: &'a dyn KeyStore,
+    /// Which key.
+    pub place: KeyPlace,
+    /// Only these hosts in this run; the others are waited for. Empty: all.
+    pub hosts: &'a [HostName],
+    /// Told of each thing that is done.
+    pub tell: &'a (dyn Fn(&Event) + Sync),
+}
+
+/// What was done.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A new key was made, stored and read back: its fingerprint.
+    Made(String),
+    /// A host has the bundle that it needs.
+    Deployed(HostName),
+    /// A login with the new key worked.
+    Proven(HostName),
+    /// The new key is the active one, proven on this many hosts.
+    Promoted(usize),
+    /// The old key was refused, and the new one works.
+    Refused(HostName),
+    /// The old key is not authorized any more: its private half is kept until this day.
+    Archived(String),
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub enum End {
+    /// The rotation is over.
+    Done,
+    /// It waits for these hosts; nobody has lost access. Run it again.
+    Waiting(Vec<(HostName, Error)>),
+}
+
+/// The next step, as the states tell it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A new key is to be made.
+    Make,
+    /// Old and new key are authorized; the new one is to be proven on every host.
+    Prove,
+    /// The new key is proven; the old one is to be removed everywhere.
+    Revoke,
+}
+
+impl Step {
+    /// Of a key.
+    pub fn of(keys: &UserKeys, place: &KeyPlace) -> Self {
+        let has = |state| keys.find(&place.user, &place.label, state).is_some();
+        match (has(State::Retiring), has(State::Pending)) {
+            (true, _) => Self::Revoke,
+            (false, true) => Self::Prove,
+            (false, false) => Self::Make,
+        }
+    }
+}
+
+impl Rotation<'_> {
+    /// Rotates, or goes on with a rotation that was begun.
+    ///
+    /// # Errors
+    /// When a step failed for a reason that is not one host's. Nobody has lost access, and running it again goes on.
+    pub fn run(&self) -> Result<End> {
+        loop {
+            let keys = UserKeys::load(self.repository)?;
+            match Step::of(&keys, &self.place) {
+                Step::Make => self.make(keys)?,
+                Step::Prove => {
+                    if let Some(waiting) = self.prove(keys)? {
+                        return Ok(End::Waiting(waiting));
+                    }
+                }
+                Step::Revoke => {
+                    return Ok(self.revoke(keys)?.map_or(End::Done, End::Waiting));
+                }
+            }
+        }
+    }
+
+    /// Goes back to the key of before: the new one is removed everywhere, if the rotation is in the overlap; if the old
+    /// one is on its way out already, it is authorized and proven again first.
+    ///
+    /// # Errors
+    /// When no rotation is under way, or as [`Self::run`].
+    pub fn abort(&self) -> Result<End> {
+        let mut keys = UserKeys::load(self.repository)?;
+        let KeyPlace { user, label } = &self.place;
+        match Step::of(&keys, &self.place) {
+            Step::Make => {
+                return Err(
+                    Error::new(format!("no rotation of {user} {label} is under way")).hint("nothing was changed")
+                );
+            }
+            Step::Prove => keys.change(user, label, State::Pending, |key| {
+                key.state = State::Retiring;
+                key.proven.clear();
+            })?,
+            Step::Revoke => keys.change(user, label, State::Retiring, |key| {
+                key.state = State::Pending;
+                key.proven.clear();
+            })?,
+        }
+        let back = self.key(&keys, State::Active)?.public.fingerprint();
+        self.log("abort", back)?;
+        keys.save(self.repository)?;
+        self.run()
+    }
+
+    /// Writes down what is about to be true.
+    fn log(&self, step: &str, fingerprint: String) -> Result<()> {
+        let action = Action::new("rotate").text("user", &self.place.user).text("label", &self.place.label);
+        audit::append(self.repository, &[action.text("step", step).text("fingerprint", fingerprint)])
+    }
+
+    /// The key of this rotation in a state.
+    fn key<'k>(&self, keys: &'k UserKeys, state: State) -> Result<&'k UserKey> {
+        let KeyPlace { user, label } = &self.place;
+        keys.find(user, label, state)
+            .ok_or_else(|| Error::new(format!("{user} {label} has no {state} key")).hint("see `pkeys key list`"))
+    }
+
+    /// Whether this run is for a host.
+    fn includes(&self, host: &HostName) -> bool {
+        self.hosts.is_empty() || self.hosts.contains(host)
+    }
+}
+
+/// That a host was left out of this run.
+fn left_out() -> Error {
+    Error::new("it is not among the hosts of this run").hint("run it again without --host")
+}
+
+/// What `ssh` calls a host.
+fn address<'a>(repository: &'a Repository, host: &HostName) -> Result<&'a str> {
+    repository.manifest().hosts.get(host).and_then(|host| host.address.as_deref()).ok_or_else(|| {
+        Error::new("pkeys.toml has no address for it").hint(format!("`pkeys host add {host} --address root@{host}`"))
+    })
+}

@@ -1,0 +1,245 @@
+//! `rotate`, on real sshd servers, looked at with plain `ssh`.
+
+mod common;
+#[path = "common/fleet.rs"]
+mod fleet;
+
+use common::{Ran, root, run_command};
+use fleet::Fleet;
+use serde_json::Value;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+const HOSTS: [&str; 3] = ["web", "db", "mail"];
+
+/// Three hosts on which root's key `laptop` is authorized; gives its private file.
+fn fleet() -> Option<(Fleet, PathBuf)> {
+    if !root("real sshd servers") {
+        return None;
+    }
+    let fleet = Fleet::new(&HOSTS);
+    let (old, _) = fleet.sandbox.ssh_key("old", "ed25519");
+    fleet.sandbox.pkeys_with(&["secret", "set", "first-key"], &std::fs::read(&old).unwrap()).good();
+    fleet.sandbox.pkeys(&["key", "add", "root", "laptop", "--from", "age:first-key"]).good();
+    let manifest = fleet.sandbox.repo().join("pkeys.toml");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    std::fs::write(&manifest, text.replace("[users.root]\nhosts = []", "[users.root]\nhosts = [\"*\"]")).unwrap();
+    fleet.sandbox.pkeys(&["render"]).good();
+    fleet.pkeys(&["push"]).good();
+    assert!(HOSTS.iter().all(|host| fleet.login(host, &old)), "{}", fleet.sandbox.pkeys(&["key", "list"]).out);
+    Some((fleet, old))
+}
+
+/// A private key in a file, for as long as it is looked at.
+struct Kept(PathBuf, #[expect(dead_code, reason = "removed when dropped")] tempfile::TempDir);
+
+/// The kept private half of a state, in a file; opened with Debian's age.
+fn kept(fleet: &Fleet, which: &str) -> Option<Kept> {
+    let file = fleet.sandbox.repo().join(format!("secrets/ssh-user-key.root.laptop{which}.age"));
+    let identity = fleet.sandbox.path("config/identity.txt");
+    let mut command = std::process::Command::new("age");
+    let ran = run_command(command.arg("-d").arg("-i").arg(identity).arg(file), b"");
+    if ran.status != 0 {
+        return None;
+    }
+    let place = tempfile::tempdir().unwrap();
+    let to = place.path().join("key");
+    std::fs::write(&to, ran.out).unwrap();
+    std::fs::set_permissions(&to, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    Some(Kept(to, place))
+}
+
+fn keys(fleet: &Fleet) -> Vec<(String, String)> {
+    let list: Value = serde_json::from_str(&fleet.pkeys(&["--json", "key", "list"]).good()).unwrap();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    list.as_array().unwrap().iter().map(|key| (text(&key["state"]), text(&key["fingerprint"]))).collect()
+}
+
+/// The rotation is over: each host refuses the old key and takes the new one, and nothing is left of the way.
+#[track_caller]
+fn rotated(fleet: &Fleet, old: &std::path::Path) {
+    let new = kept(fleet, "").expect("the new key is kept");
+    for host in HOSTS {
+        assert!(!fleet.login(host, old), "{host} refuses the old key");
+        assert!(fleet.login(host, &new.0), "{host} takes the new key");
+    }
+    let keys = keys(fleet);
+    assert_eq!(keys.len(), 1, "{keys:?}");
+    assert_eq!(keys[0].0, "active");
+    let fingerprint = common::run("ssh-keygen", &["-lf", new.0.to_str().unwrap()], b"").good();
+    assert!(fingerprint.contains(&keys[0].1), "{fingerprint} {keys:?}");
+    assert!(kept(fleet, ".previous").is_none() && kept(fleet, ".archived").is_some());
+    fleet.sandbox.pkeys(&["verify"]).good();
+    fleet.sandbox.pkeys(&["log", "--verify"]).good();
+}
+
+fn rotate(fleet: &Fleet, more: &[&str]) -> Ran {
+    fleet.pkeys(&[&["rotate", "root", "--yes"], more].concat())
+}
+
+#[test]
+fn one_command_replaces_a_key_everywhere_and_nobody_is_ever_locked_out() {
+    let Some((fleet, old)) = fleet() else { return };
+    let (stop, looks) = (AtomicBool::new(false), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        let watcher = scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                for host in HOSTS {
+                    // The old key is tried first: if it was just removed, the new one must work by now.
+                    let open = fleet.login(host, &old) || kept(&fleet, "").is_some_and(|new| fleet.login(host, &new.0));
+                    assert!(open, "{host} let nobody in");
+                    looks.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        });
+        let ran = rotate(&fleet, &[]);
+        stop.store(true, Ordering::Relaxed);
+        watcher.join().unwrap();
+        assert!(ran.out.contains("rotated root laptop"), "{ran:?}");
+        for line in ["made a new key", "web: a login with the new key works", "mail: refuses the old key", "kept until"]
+        {
+            assert!(ran.err.contains(line), "{line}: {}", ran.err);
+        }
+        ran.good();
+    });
+    assert!(looks.into_inner() > 5, "the watcher really looked");
+    rotated(&fleet, &old);
+    // No private half anywhere in the clear: not on the operator's disk, not on a host's.
+    let text = std::fs::read_to_string(&old).unwrap();
+    let needle = text.lines().nth(4).unwrap().to_owned();
+    fleet.sandbox.nowhere(needle.as_bytes(), &[&old]);
+}
+
+#[test]
+fn a_host_that_is_down_is_waited_for_at_the_overlap() {
+    let Some((mut fleet, old)) = fleet() else { return };
+    fleet.stop("db");
+    let ran = rotate(&fleet, &[]);
+    assert_eq!(ran.status, 1);
+    assert!(ran.out.contains("waiting root laptop") && ran.err.contains("error: db: cannot log in"), "{ran:?}");
+    assert!(
+        ran.err.contains("Nobody has lost access") && ran.err.contains("pkeys rotate root --key laptop"),
+        "{ran:?}"
+    );
+    let new = kept(&fleet, "").unwrap();
+    for host in ["web", "mail"] {
+        assert!(fleet.login(host, &old) && fleet.login(host, &new.0), "{host} takes both");
+    }
+    let status = fleet.pkeys(&["rotate", "--status"]).good();
+    assert!(status.contains("pending") && status.contains("mail web"), "{status}");
+    // Again while it is down: nothing changes, no second key is made.
+    let before = keys(&fleet);
+    assert_eq!(rotate(&fleet, &[]).status, 1);
+    assert_eq!(keys(&fleet), before);
+    fleet.start("db");
+    rotate(&fleet, &[]).good();
+    rotated(&fleet, &old);
+}
+
+#[test]
+fn a_host_that_rejects_the_push_is_waited_for_too() {
+    let Some((fleet, old)) = fleet() else { return };
+    let stranger = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdkoSukVfg6r463QeUVfDYUoxF5VaW1f9+faPW8yugu";
+    fleet.spec("mail", serde_json::json!({ "trustedSigners": [stranger] }));
+    let ran = rotate(&fleet, &[]);
+    assert!(ran.status == 1 && ran.err.contains("mail: the host refused it"), "{ran:?}");
+    assert!(HOSTS.iter().all(|host| fleet.login(host, &old)));
+    fleet.spec("mail", serde_json::json!({}));
+    rotate(&fleet, &[]).good();
+    rotated(&fleet, &old);
+}
+
+#[test]
+fn a_key_that_is_authorized_elsewhere_too_is_found() {
+    let Some((fleet, old)) = fleet() else { return };
+    let line = std::fs::read_to_string(fleet.sandbox.path("old.key.pub")).unwrap();
+    let place = fleet.root("web").join("push_keys");
+    let keys = std::fs::read_to_string(&place).unwrap();
+    std::fs::write(&place, format!("{keys}\n{line}")).unwrap();
+    let ran = rotate(&fleet, &[]);
+    assert!(ran.status == 1 && ran.err.contains("web: it still accepts the old key"), "{ran:?}");
+    assert!(ran.err.contains("~root/.ssh/authorized_keys"), "{ran:?}");
+    std::fs::write(&place, keys).unwrap();
+    rotate(&fleet, &[]).good();
+    rotated(&fleet, &old);
+}
+
+#[test]
+fn going_back_is_proven_too() {
+    let Some((mut fleet, old)) = fleet() else { return };
+    fleet.pkeys(&["rotate", "root", "--abort", "--yes"]).bad("no rotation of root laptop is under way", "nothing");
+    fleet.stop("db");
+    assert_eq!(rotate(&fleet, &[]).status, 1);
+    let new = kept(&fleet, "").unwrap();
+    fleet.start("db");
+    let ran = rotate(&fleet, &["--abort"]);
+    ran.good();
+    for host in HOSTS {
+        assert!(fleet.login(host, &old) && !fleet.login(host, &new.0), "{host}");
+    }
+    assert_eq!(keys(&fleet).len(), 1);
+    // And from there forward again.
+    rotate(&fleet, &[]).good();
+    rotated(&fleet, &old);
+}
+
+#[test]
+fn it_asks_first_and_says_what_it_cannot_do() {
+    let Some((fleet, _)) = fleet() else { return };
+    let before = fleet.sandbox.snapshot();
+    let dry = fleet.pkeys(&["rotate", "root", "--dry-run"]);
+    assert!(dry.err.contains("root laptop: new key, prove it, remove the old one, on 3 hosts: db mail web"), "{dry:?}");
+    dry.good();
+    fleet.pkeys(&["rotate", "root"]).bad("there is no terminal to ask at", "--yes");
+    fleet.pkeys(&["rotate", "rot", "--yes"]).bad("keys.toml has no key of rot", "did you mean root?");
+    assert_eq!(fleet.pkeys(&["rotate"]).status, 2);
+    assert_eq!(before, fleet.sandbox.snapshot());
+    let (_, phone) = fleet.sandbox.ssh_key("phone", "ed25519");
+    fleet.sandbox.pkeys(&["key", "add", "root", "phone", "--public", &phone]).good();
+    fleet
+        .pkeys(&["rotate", "root", "--key", "phone"])
+        .bad("pkeys does not hold the private half of root phone", "by hand");
+    assert!(fleet.pkeys(&["rotate", "--all-due", "--yes"]).err.contains("Nothing is due"));
+}
+
+#[test]
+fn killed_anywhere_a_rotation_goes_on_and_nobody_is_locked_out() {
+    let Some((fleet, _)) = fleet() else { return };
+    // Whatever starts a program, writes a file, puts it in place, or takes one away. Threads are not followed: the first
+    // one makes every decision, and does its share of the pushes and logins.
+    let mut kills = 0;
+    for (call, step) in [("rename", 2), ("fsync", 7), ("clone3", 6), ("vfork", 5), ("unlink", 5), ("write", 40)] {
+        for number in (1..200).step_by(step) {
+            let old = kept(&fleet, "").or_else(|| first(&fleet)).unwrap();
+            let mut command = fleet.sandbox.command_of("strace");
+            command.env("PKEYS_SSH_CONFIG", fleet.sandbox.path("ssh_config"));
+            command.args(["-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e"]);
+            command.arg(format!("inject={call}:signal=KILL:when={number}"));
+            command.args([common::pkeys_binary(), "rotate", "root", "--yes"]);
+            let killed = run_command(&mut command, b"").status == 137;
+            let new = kept(&fleet, "");
+            for host in HOSTS {
+                let open = fleet.login(host, &old.0) || new.as_ref().is_some_and(|new| fleet.login(host, &new.0));
+                assert!(open, "{call} {number}: {host} lets nobody in");
+            }
+            if keys(&fleet).iter().any(|(state, _)| state != "active") || killed {
+                rotate(&fleet, &[]).good();
+            }
+            rotated(&fleet, &old.0);
+            if !killed {
+                break;
+            }
+            kills += 1;
+        }
+    }
+    assert!(kills > 8, "{kills}");
+    println!("killed at {kills} calls, and survived");
+}
+
+/// The key that the rotation began with.
+fn first(fleet: &Fleet) -> Option<Kept> {
+    let place = tempfile::tempdir().unwrap();
+    let to = place.path().join("key");
+    std::fs::copy(fleet.sandbox.path("old.key"), &to).unwrap();
+    Some(Kept(to, place))
+}
