@@ -142,6 +142,15 @@ fn key_remove() {
 }
 
 #[test]
+fn key_add_generate() {
+    let sandbox = Sandbox::new();
+    let parses = || drop(sandbox.pkeys(&["key", "list"]).good());
+    let prepare = |_| drop(sandbox.pkeys(&["key", "remove", "ann", "laptop", "--force"]));
+    at_every_call(&sandbox, &["key", "add", "ann", "laptop", "--generate"], b"", prepare, parses);
+    assert!(sandbox.read("keys.toml").windows(7).any(|w| w == b"laptop\""));
+}
+
+#[test]
 fn init() {
     let sandbox = Sandbox::empty();
     let again = |_| {

@@ -184,6 +184,39 @@ fn going_back_is_proven_too() {
 }
 
 #[test]
+fn a_generated_key_is_rotated_and_a_removed_one_never_comes_back() {
+    let Some((fleet, _)) = fleet() else { return };
+    fleet.sandbox.pkeys(&["key", "add", "root", "desk", "--generate", "--options", "no-pty"]).good();
+    let place = fleet.sandbox.repo().join("secrets/ssh-user-key.root.desk.age");
+    let before = std::fs::read(&place).unwrap();
+    let said = fleet.sandbox.pkeys(&["key", "add", "root", "desk", "--generate"]).good();
+    assert!(said.contains("kept") && std::fs::read(&place).unwrap() == before, "{said}");
+    fleet.sandbox.pkeys(&["render"]).good();
+    fleet.pkeys(&["push"]).good();
+    fleet.pkeys(&["rotate", "root", "--key", "desk", "--yes"]).good();
+    let lines = String::from_utf8(fleet.read("web", "run/pkeys/authorized_keys/root")).unwrap();
+    assert!(lines.contains("no-pty ssh-ed25519") && lines.contains("root desk"), "options stay: {lines}");
+
+    let fingerprint =
+        |fleet: &Fleet| keys(fleet).into_iter().map(|(_, f)| f).collect::<std::collections::BTreeSet<_>>();
+    let with = fingerprint(&fleet);
+    let said = fleet.sandbox.pkeys(&["key", "remove", "root", "desk"]);
+    assert!(said.err.contains("put aside, and kept until"), "{said:?}");
+    assert!(!place.exists() && place.with_file_name("ssh-user-key.root.desk.archived.age").exists());
+    fleet.sandbox.pkeys(&["key", "add", "root", "desk", "--generate"]).good();
+    assert_eq!(fingerprint(&fleet).intersection(&with).count(), 1, "only the laptop's key is the same");
+
+    // ssh takes the kept file as age opens it.
+    let identity = fleet.sandbox.path("config/identity.txt");
+    let script = "age -d -i \"$0\" \"$1\" > \"$2/k\" && chmod 600 \"$2/k\" && ssh-keygen -yf \"$2/k\" && \
+        ssh-agent sh -c 'age -d -i \"$0\" \"$1\" | ssh-add -q - && ssh-add -l' \"$0\" \"$1\"";
+    let scratch = tempfile::tempdir().unwrap();
+    let mut command = std::process::Command::new("sh");
+    let said = run_command(command.args(["-c", script]).arg(identity).arg(&place).arg(scratch.path()), b"").good();
+    assert!(said.contains("ssh-ed25519 ") && said.contains("(ED25519)"), "{said}");
+}
+
+#[test]
 fn it_asks_first_and_says_what_it_cannot_do() {
     let Some((fleet, _)) = fleet() else { return };
     let before = fleet.sandbox.snapshot();

@@ -52,6 +52,9 @@ pub(super) struct KeyAdd {
 #[derive(Debug, ClapArgs)]
 #[group(required = true, multiple = false)]
 pub(super) struct KeyFrom {
+    /// Make an Ed25519 key, and keep its private half
+    #[arg(long)]
+    pub generate: bool,
     /// Its public half: the key, a file with it, or - for standard input
     #[arg(long, value_name = "KEY|FILE|-", allow_hyphen_values = true)]
     pub public: Option<String>,

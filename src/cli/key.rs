@@ -7,6 +7,9 @@ use crate::cli::args::KeyCommand;
 use crate::cli::context::Context;
 use crate::cli::{key_add, key_list};
 use crate::keys::{State, UserKey, UserKeys, locked_out};
+use crate::manifest::Repository;
+use crate::rotate::{archive, key_store};
+use crate::source::{KeyPlace, Reference};
 
 pub(super) fn run(context: &Context, command: &KeyCommand) -> Result<bool> {
     match command {
@@ -38,6 +41,8 @@ fn remove(context: &Context, user: &UserName, label: &KeyLabel, force: bool) -> 
         return Err(Error::new(format!("{user} {label} is the last key of {user} on {hosts}"))
             .hint(format!("add another first: `pkeys key add {user} LABEL`; or --force: {user} then logs in there only with what sshd takes from elsewhere")));
     }
+    let kept = put_aside(context, &repository, &gone);
+    let kept = if force { kept.unwrap_or_default() } else { kept? };
     let action = Action::new("key remove").text("user", user).text("label", label);
     let action = action.list("fingerprints", gone.iter().map(|key| key.public.fingerprint()));
     audit::append(&repository, &[action.list("last on", &out)])?;
@@ -47,10 +52,29 @@ fn remove(context: &Context, user: &UserName, label: &KeyLabel, force: bool) -> 
         context.ui.warn(&format!("{user} has no key on {hosts} now"));
     }
     for reference in gone.iter().filter_map(|key| key.private.as_ref()) {
-        context.ui.note(&format!("Its private half stays at {reference}"));
+        match &kept {
+            Some((own, until)) if own == reference => {
+                context.ui.note(&format!("Its private half is put aside, and kept until {until}"));
+            }
+            _ => context.ui.note(&format!("Its private half stays at {reference}")),
+        }
     }
     context.ui.note("next: `pkeys render`, and deploy: until then the hosts accept it");
     Ok(true)
+}
+
+/// Puts the private half that pkeys keeps for these keys aside: a later `key add --generate` must not take it for new.
+fn put_aside(context: &Context, repository: &Repository, gone: &[UserKey]) -> Result<Option<(Reference, String)>> {
+    let Some(key) = gone.iter().find(|key| matches!(key.private, Some(Reference::Age(_)))) else { return Ok(None) };
+    let keys = context.keys()?;
+    let store = key_store(repository, &keys, &key.user)?;
+    let place = KeyPlace { user: key.user.clone(), label: key.label.clone() };
+    let own = store.reference(&place)?;
+    if !gone.iter().any(|key| key.private.as_ref() == Some(&own)) {
+        return Ok(None);
+    }
+    let until = archive(&*store, &place).map_err(|e| e.hint("--force removes the key all the same"))?;
+    Ok(until.map(|until| (own, until)))
 }
 
 fn missing(keys: &UserKeys, user: &UserName, label: &KeyLabel) -> Error {

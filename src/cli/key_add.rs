@@ -4,6 +4,7 @@ use crate::audit::{self, Action};
 use crate::base::{Error, Result, SecretBytes, files};
 use crate::cli::args::KeyAdd;
 use crate::cli::context::Context;
+use crate::cli::key_generate;
 use crate::cli::ui::count;
 use crate::keys::{AuthorizedLine, PublicHalf, State, UserKey, UserKeys, hosts_of, today};
 use crate::manifest::{Repository, Selector};
@@ -17,6 +18,13 @@ use std::path::Path;
 const MAX_LINE: usize = 64 * 1024;
 
 pub(super) fn run(context: &Context, args: &KeyAdd) -> Result<bool> {
+    if args.from.generate {
+        let mut repository = context.locked_repository()?;
+        let (line, reference) = key_generate::run(context, &repository, args)?;
+        // The options of a key that is there already stay unless new ones are given.
+        let line = AuthorizedLine { options: line.options.filter(|_| args.options.is_none()), ..line };
+        return save(context, &mut repository, key(args, line, Some(reference))?);
+    }
     // What is read may wait for the network or a person: the repository is not locked meanwhile.
     let (line, private) = given(context, &context.repository()?, args)?;
     let mut repository = context.locked_repository()?;
@@ -32,7 +40,7 @@ fn given(context: &Context, repository: &Repository, args: &KeyAdd) -> Result<(A
             let public = derived(context, repository, args, reference)?;
             Ok((AuthorizedLine { options: None, public }, Some(reference.clone())))
         }
-        (None, None) => Err(Error::new("no key was given").hint("add --public or --from")),
+        (None, None) => Err(Error::new("no key was given").hint("add --generate, --public or --from")),
     }
 }
 

@@ -14,6 +14,7 @@ mod host_key;
 mod init;
 mod key;
 mod key_add;
+mod key_generate;
 mod key_list;
 mod log;
 mod login;

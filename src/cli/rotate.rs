@@ -116,7 +116,7 @@ fn rotate(
     abort: bool,
 ) -> Result<End> {
     let keys = context.keys()?;
-    let store = key_store(repository, &keys)?;
+    let store = key_store(repository, &keys, &place.user)?;
     let ui = &context.ui;
     let tell = |event: &Event| {
         ui.note(&match event {

@@ -9,7 +9,7 @@ mod prove;
 mod revoke;
 mod store;
 
-pub use store::key_store;
+pub use store::{archive, key_store};
 
 use crate::audit::{self, Action};
 use crate::base::{Error, HostName, Result};

@@ -1,16 +1,12 @@
 //! The last step: the old key is removed everywhere, seen to be refused, and archived.
 
 use crate::base::{Error, Result, parallel};
-use crate::keys::{State, UserKey, UserKeys, hosts_of, today};
+use crate::keys::{State, UserKey, UserKeys, hosts_of};
 use crate::operator::MemoryDirectory;
 use crate::remote::{self, Agent, Login};
 use crate::rotate::prove::Waiting;
-use crate::rotate::{Event, Rotation, address, left_out, make::is_half_of};
+use crate::rotate::{Event, Rotation, address, left_out, make::is_half_of, store::archived_until};
 use crate::source::{KeptKey, KeyRecord};
-use jiff::Span;
-
-/// How long an old private half is kept, in days.
-const ARCHIVED: i64 = 30;
 
 impl Rotation<'_> {
     /// Returns the hosts that are waited for; `None` when the old key is gone.
@@ -61,7 +57,7 @@ impl Rotation<'_> {
         let until = match until {
             // A killed run has archived it already.
             Some(until) if old_half_is_archived(&self.store.read(&self.place)?, &old) => until,
-            _ => today().saturating_add(Span::new().days(ARCHIVED)).to_string(),
+            _ => archived_until(),
         };
         let record = KeyRecord { current: Some(new_half), previous: None, archived: Some((old_half, until.clone())) };
         self.store.write(&self.place, &record)?;

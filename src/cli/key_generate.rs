@@ -1,0 +1,35 @@
+//! `key add --generate`: makes a key and keeps its private half.
+
+use crate::base::{Error, Result};
+use crate::cli::args::KeyAdd;
+use crate::cli::context::Context;
+use crate::keys::{AuthorizedLine, PublicHalf, UserKeys, today};
+use crate::manifest::Repository;
+use crate::operator::new_user_key;
+use crate::rotate::key_store;
+use crate::source::{KeptKey, KeyPlace, Reference};
+
+/// A new key, stored and read back; one that a killed run stored is taken. Only under the repository's lock.
+pub(super) fn run(context: &Context, repository: &Repository, args: &KeyAdd) -> Result<(AuthorizedLine, Reference)> {
+    let keys = context.keys()?;
+    let store = key_store(repository, &keys, &args.user)?;
+    let place = KeyPlace { user: args.user.clone(), label: args.label.clone() };
+    let reference = store.reference(&place)?;
+    let known = UserKeys::load(repository)?;
+    let mut same = known.labelled(&args.user, &args.label);
+    if let Some(key) = same.next() {
+        if key.private.as_ref() == Some(&reference) {
+            return Ok((AuthorizedLine { options: key.options.clone(), public: key.public.clone() }, reference));
+        }
+        return Err(Error::new(format!("{} has another key already", key.name()))
+            .hint(format!("`pkeys rotate {} --key {}` replaces it; or use another label", args.user, args.label)));
+    }
+    let mut record = store.read(&place)?.unwrap_or_default();
+    if record.current.is_none() {
+        let new = new_user_key(&format!("{} {}", args.user, args.label))?;
+        record.current = Some(KeptKey { private: new.private, public: new.public, created: today().to_string() });
+    }
+    store.write(&place, &record)?;
+    let kept = record.current.ok_or_else(|| Error::new("the new key vanished"))?;
+    Ok((AuthorizedLine { options: None, public: PublicHalf::parse(&kept.public)? }, reference))
+}
