@@ -1,6 +1,8 @@
 //! `rotate`, on real sshd servers, looked at with plain `ssh`.
 
 mod common;
+#[path = "common/connect.rs"]
+mod connect;
 #[path = "common/fleet.rs"]
 mod fleet;
 
@@ -214,6 +216,32 @@ fn a_generated_key_is_rotated_and_a_removed_one_never_comes_back() {
     let mut command = std::process::Command::new("sh");
     let said = run_command(command.args(["-c", script]).arg(identity).arg(&place).arg(scratch.path()), b"").good();
     assert!(said.contains("ssh-ed25519 ") && said.contains("(ED25519)"), "{said}");
+}
+
+#[test]
+fn keys_are_kept_in_1password_where_the_manifest_says_so() {
+    let Some((fleet, old)) = fleet() else { return };
+    let server = connect::StandIn::start(connect::EXAMPLE, &[]);
+    let manifest = fleet.sandbox.repo().join("pkeys.toml");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    let text = text.replace("[users.root]\n", "[users.root]\nstore = \"op://demo\"\n");
+    std::fs::write(&manifest, text + "\n[sources.onepassword]\nkind = \"connect\"\n").unwrap();
+    let with = |token: &str, arguments: &[&str]| {
+        let mut command = fleet.command();
+        command.env("OP_CONNECT_HOST", server.url()).env("OP_CONNECT_TOKEN", token);
+        run_command(command.args(arguments), b"")
+    };
+    let before = keys(&fleet);
+    let refused = with(connect::READ_TOKEN, &["rotate", "root", "--yes"]);
+    assert!(refused.status == 1 && refused.err.contains("write"), "{refused:?}");
+    assert_eq!(keys(&fleet), before, "nothing was begun");
+    with(connect::WRITE_TOKEN, &["rotate", "root", "--yes"]).good();
+    let shown = with(connect::WRITE_TOKEN, &["key", "list"]).good();
+    assert!(shown.contains("op://demo/ssh root laptop/private key"), "{shown}");
+    assert!(HOSTS.iter().all(|host| !fleet.login(host, &old)));
+    let first = keys(&fleet);
+    with(connect::WRITE_TOKEN, &["rotate", "root", "--yes"]).good();
+    assert_ne!(keys(&fleet), first);
 }
 
 #[test]

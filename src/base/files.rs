@@ -74,6 +74,15 @@ pub fn append(path: &Path, keep: u64, bytes: &[u8], mode: u32) -> Result<()> {
     if new { sync_directory(parent(path)) } else { Ok(()) }
 }
 
+/// Lets two files change places, in one step.
+///
+/// # Errors
+/// When one is not there, or the file system cannot do it; then both are where they were.
+pub fn exchange_files(one: &Path, other: &Path) -> Result<()> {
+    renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE).map_err(|e| Error::io("exchange", one, &e.into()))?;
+    sync_directory(parent(one))
+}
+
 /// Makes the directory `path` hold exactly `files`, replacing what was there in one step.
 ///
 /// # Errors

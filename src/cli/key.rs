@@ -65,9 +65,9 @@ fn remove(context: &Context, user: &UserName, label: &KeyLabel, force: bool) -> 
 
 /// Puts the private half that pkeys keeps for these keys aside: a later `key add --generate` must not take it for new.
 fn put_aside(context: &Context, repository: &Repository, gone: &[UserKey]) -> Result<Option<(Reference, String)>> {
-    let Some(key) = gone.iter().find(|key| matches!(key.private, Some(Reference::Age(_)))) else { return Ok(None) };
+    let Some(key) = gone.iter().find(|key| key.private.is_some()) else { return Ok(None) };
     let keys = context.keys()?;
-    let store = key_store(repository, &keys, &key.user)?;
+    let (store, _) = key_store(repository, &keys, &key.user)?;
     let place = KeyPlace { user: key.user.clone(), label: key.label.clone() };
     let own = store.reference(&place)?;
     if !gone.iter().any(|key| key.private.as_ref() == Some(&own)) {

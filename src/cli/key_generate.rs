@@ -12,7 +12,8 @@ use crate::source::{KeptKey, KeyPlace, Reference};
 /// A new key, stored and read back; one that a killed run stored is taken. Only under the repository's lock.
 pub(super) fn run(context: &Context, repository: &Repository, args: &KeyAdd) -> Result<(AuthorizedLine, Reference)> {
     let keys = context.keys()?;
-    let store = key_store(repository, &keys, &args.user)?;
+    let (store, warnings) = key_store(repository, &keys, &args.user)?;
+    warnings.iter().for_each(|warning| context.ui.warn(warning));
     let place = KeyPlace { user: args.user.clone(), label: args.label.clone() };
     let reference = store.reference(&place)?;
     let known = UserKeys::load(repository)?;

@@ -116,7 +116,8 @@ fn rotate(
     abort: bool,
 ) -> Result<End> {
     let keys = context.keys()?;
-    let store = key_store(repository, &keys, &place.user)?;
+    let (store, warnings) = key_store(repository, &keys, &place.user)?;
+    warnings.iter().for_each(|warning| context.ui.warn(warning));
     let ui = &context.ui;
     let tell = |event: &Event| {
         ui.note(&match event {

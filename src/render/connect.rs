@@ -4,9 +4,9 @@
 //! from outside belongs to the `OP_CONNECT_HOST` beside it, whatever the manifest says.
 
 use crate::base::{Error, Result, SecretBytes};
-use crate::manifest::{Repository, SourceSettings};
+use crate::manifest::{Origin, Repository, SourceSettings};
 use crate::operator::Keyring;
-use crate::source::{Connect, ConnectAddress, ConnectSettings};
+use crate::source::{Connect, ConnectAddress, ConnectSettings, Reference};
 
 /// The server for a token that comes from outside, typed or in the environment: `OP_CONNECT_HOST`, and only without it
 /// the `url` of the source with this name and these settings.
@@ -21,6 +21,16 @@ pub fn connect_server(source: Option<(&str, &SourceSettings)>) -> Result<Connect
 /// The keyring's name for the token of a server.
 pub fn token_name(server: &ConnectAddress) -> String {
     format!("connect-token:{server}")
+}
+
+/// Makes ready to talk to the server of a vault: that of the only Connect source.
+///
+/// # Errors
+/// When there is none, there are several, or there is no token.
+pub fn connect_to(repository: &Repository, vault: &str) -> Result<Connect> {
+    let manifest = repository.manifest();
+    let origin = Origin::find(manifest, &Reference::parse(&format!("op://{vault}/item/field"))?, None)?;
+    open(repository, manifest.sources.get_key_value(&origin.source).map(|(name, settings)| (name.as_str(), settings)))
 }
 
 /// Makes ready to read from a source.

@@ -10,7 +10,7 @@ mod run;
 mod sources;
 mod verify;
 
-pub use connect::{connect_server, token_name};
+pub use connect::{connect_server, connect_to, token_name};
 pub use inputs::{Reason, Wanted};
 pub use plan::{HostPlan, State, plan};
 pub use run::{Rendered, run};

@@ -1,32 +1,41 @@
 //! Which store keeps the private halves of user keys.
 
-use crate::base::{Error, Result, UserName};
+use crate::base::{Result, UserName};
 use crate::bundle;
 use crate::keys::today;
 use crate::manifest::{Repository, Store};
 use crate::operator::Keys;
-use crate::source::{AgeKeys, KeyPlace, KeyRecord, KeyStore};
+use crate::render::connect_to;
+use crate::source::{AgeKeys, ConnectKeys, KeyPlace, KeyRecord, KeyStore};
 use jiff::Span;
+use std::rc::Rc;
 
 /// How long an old private half is kept, in days.
 const ARCHIVED: i64 = 30;
 
-/// The store of a user's keys: the repository's local age files, read and written with the operator's keys.
+/// The store of a user's keys: a vault of 1Password if `pkeys.toml` says so, else the repository's local age files. With
+/// what the operator should know of it.
 ///
 /// # Errors
-/// When `pkeys.toml` names another store, or nobody to encrypt to.
-pub fn key_store<'a>(repository: &'a Repository, keys: &'a Keys, user: &UserName) -> Result<Box<dyn KeyStore + 'a>> {
+/// When `pkeys.toml` names nobody to encrypt to, or no Connect server.
+pub fn key_store<'a>(
+    repository: &'a Repository,
+    keys: &'a Keys,
+    user: &UserName,
+) -> Result<(Box<dyn KeyStore + 'a>, Vec<String>)> {
     let manifest = repository.manifest();
-    if let Some(Store::Op(_)) = manifest.users.get(user).and_then(|user| user.store.as_ref()) {
-        return Err(Error::new("keys that pkeys makes cannot be kept in 1Password by this version")
-            .hint(format!("set store = \"age\" for [users.{user}] in pkeys.toml")));
+    if let Some(Store::Op(vault)) = manifest.users.get(user).and_then(|user| user.store.as_ref()) {
+        let connect = connect_to(repository, vault)?;
+        let warnings = connect.warnings();
+        return Ok((Box::new(ConnectKeys::new(Rc::new(connect), vault.as_str())?), warnings));
     }
     let recipients = manifest.secret_recipients()?;
-    Ok(Box::new(AgeKeys::new(
+    let store = AgeKeys::new(
         repository.secrets_directory(),
         Box::new(|| keys.identities()),
         Box::new(move |text| bundle::encrypt(text, &recipients, keys.callbacks())),
-    )))
+    );
+    Ok((Box::new(store), Vec::new()))
 }
 
 /// Puts the current key of a place aside, so that it is not taken for a new one. Returns until when it is kept.

@@ -34,6 +34,13 @@ pub struct KeyRecord {
     pub archived: Option<(KeptKey, String)>,
 }
 
+impl KeyRecord {
+    /// Whether nothing is kept.
+    pub fn is_empty(&self) -> bool {
+        self.current.is_none() && self.previous.is_none() && self.archived.is_none()
+    }
+}
+
 /// A place that keeps private halves of user keys.
 pub trait KeyStore {
     /// What is kept; `None` when nothing is.

@@ -1,17 +1,17 @@
-//! Where secret values come from: 1Password Connect and local age files, behind one trait.
+//! Where secret values come from: 1Password Connect and local age files, behind one trait; and where the private halves
+//! of user keys are kept, in the same places, behind another.
 //!
 //! The only folder that talks to secret stores. It may import `base`, and for age files `bundle`, prints nothing,
 //! and decides nothing about who gets a value.
 
 pub mod age;
-mod age_keys;
 pub mod connect;
 mod kept;
+mod pair;
 pub mod reference;
 
-pub use age::AgeFiles;
-pub use age_keys::AgeKeys;
-pub use connect::{Address as ConnectAddress, Connect, Settings as ConnectSettings};
+pub use age::{AgeFiles, AgeKeys};
+pub use connect::{Address as ConnectAddress, Connect, ConnectKeys, Settings as ConnectSettings};
 pub use kept::{KeptKey, KeyPlace, KeyRecord, KeyStore};
 pub use reference::{OpReference, Query, Reference};
 

@@ -1,17 +1,18 @@
-//! One GET request at a time, with its retries. Knows HTTP and nothing of vaults and items.
+//! One request at a time; GETs with their retries. Knows HTTP and nothing of vaults and items.
 //!
 //! The token goes to one address only: redirects are not followed, proxies of the environment are not used. The HTTP
 //! library keeps buffers of its own; that they are wiped when freed is the business of the program's allocator.
 
 use super::address::Address;
+use super::body::{Outgoing, read_all};
 use super::model::Refusal;
 use super::problem::{self, Failed};
 use super::{Policy, Settings};
 use crate::base::{Error, Result, SecretBytes, files};
 use rand_core::{OsRng, RngCore};
-use reqwest::blocking::{ClientBuilder, Response};
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
-use std::io::Read;
+use reqwest::Method;
+use reqwest::blocking::{Body as Sent, ClientBuilder, Response};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -118,20 +119,58 @@ impl Client {
         let deadline = Instant::now() + self.timeout;
         let response = self.http.get(self.address.of(path)).send().map_err(|e| problem::sending(&self.address, &e))?;
         let status = response.status().as_u16();
-        if response.status().is_redirection() {
-            let location = response.headers().get(LOCATION).and_then(|to| to.to_str().ok());
-            return Err(problem::redirect(&self.address, status, location));
-        }
         if status != 200 {
-            let after = response.headers().get(RETRY_AFTER).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
-            let said = body(response, deadline, ERROR_LIMIT).ok();
-            let said = said.and_then(|said| serde_json::from_slice::<Refusal>(said.expose()).ok());
-            let said = said.as_ref().map(|refusal| refusal.message.as_str());
-            return Err(problem::status(&self.address, status, asked, said, after));
+            return Err(self.refused(response, deadline, asked, problem::status));
         }
         let of_connect = response.headers().contains_key(VERSION);
-        let body = body(response, deadline, limit).map_err(|e| problem::reading(&self.address, &e))?;
+        let body = read_all(response, deadline, limit).map_err(|e| problem::reading(&self.address, &e))?;
         Ok(Answer { body, of_connect })
+    }
+
+    /// Sends a change, once: it may take effect though no answer comes. The body is JSON. `asked` says in words what it is.
+    pub(super) fn send(
+        &self,
+        method: Method,
+        path: &str,
+        asked: &str,
+        json: Option<SecretBytes>,
+    ) -> std::result::Result<(), Failed> {
+        let deadline = Instant::now() + self.timeout;
+        let mut request = self.http.request(method, self.address.of(path));
+        if let Some(json) = json {
+            let length = json.len() as u64;
+            let body = Sent::sized(Outgoing::new(json), length);
+            request = request.header(CONTENT_TYPE, "application/json").body(body);
+        }
+        let response = request.send().map_err(|e| problem::sending(&self.address, &e))?;
+        if response.status().is_success() {
+            return Ok(());
+        }
+        Err(self.refused(response, deadline, asked, problem::status_of_change))
+    }
+
+    /// What an answer means that is neither good nor Connect's usual.
+    fn refused(
+        &self,
+        response: Response,
+        deadline: Instant,
+        asked: &str,
+        explain: fn(&Address, u16, &str, Option<&str>, Option<u64>) -> Failed,
+    ) -> Failed {
+        let status = response.status().as_u16();
+        if response.status().is_redirection() {
+            let location = response.headers().get(LOCATION).and_then(|to| to.to_str().ok());
+            return problem::redirect(&self.address, status, location);
+        }
+        let after = response.headers().get(RETRY_AFTER).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
+        let said = read_all(response, deadline, ERROR_LIMIT).ok();
+        let said = said.and_then(|said| serde_json::from_slice::<Refusal>(said.expose()).ok());
+        explain(&self.address, status, asked, said.as_ref().map(|refusal| refusal.message.as_str()), after)
+    }
+
+    /// How failures that may pass are tried again.
+    pub(super) fn policy(&self) -> &Policy {
+        &self.policy
     }
 }
 
@@ -142,26 +181,6 @@ pub(super) fn json<T: serde::de::DeserializeOwned>(answer: Answer) -> Body<T> {
         Err(e) if e.is_eof() => Body::CutShort,
         Err(e) if e.is_data() => Body::Strange("the JSON has another shape"),
         Err(_) => Body::Strange("it is not JSON"),
-    }
-}
-
-fn body(response: Response, deadline: Instant, limit: usize) -> std::io::Result<SecretBytes> {
-    let expected = response.content_length().and_then(|n| usize::try_from(n).ok()).unwrap_or(16 * 1024);
-    SecretBytes::read_from(&mut Until { response, deadline }, expected, limit)
-}
-
-/// The library's time limit begins anew with each read; this one does not.
-struct Until {
-    response: Response,
-    deadline: Instant,
-}
-
-impl Read for Until {
-    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
-        if Instant::now() > self.deadline {
-            return Err(std::io::ErrorKind::TimedOut.into());
-        }
-        self.response.read(into)
     }
 }
 

@@ -1,10 +1,14 @@
-//! 1Password Connect as a source of secret values.
+//! 1Password Connect as a source of secret values, and as a place that keeps private halves of user keys.
 //!
-//! `plan` decides what is asked for, `store` asks once and remembers, `client` and `retry` send; `resolve`, `value` and
-//! `sshkey` are pure. Only reads: nothing here ever changes an item.
+//! `plan` decides what is asked for, `store` asks once and remembers, `client` and `retry` send; `resolve`, `value`,
+//! `sshkey` and `key_item` are pure. Only `change` ever changes an item, and only those that `keys` made.
 
 mod address;
+mod body;
+mod change;
 mod client;
+mod key_item;
+mod keys;
 mod model;
 mod plan;
 mod problem;
@@ -15,6 +19,7 @@ mod store;
 mod value;
 
 pub use address::Address;
+pub use keys::ConnectKeys;
 pub use retry::Policy;
 
 use crate::base::{Error, Result, SecretBytes};

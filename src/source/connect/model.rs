@@ -19,17 +19,25 @@ pub(super) struct Overview {
     pub(super) id: String,
     #[serde(default, deserialize_with = "nullable")]
     pub(super) title: String,
+    #[serde(default, deserialize_with = "nullable")]
+    pub(super) category: String,
+    #[serde(default, deserialize_with = "nullable")]
+    pub(super) tags: Vec<String>,
     pub(super) version: Option<u64>,
     #[serde(default, deserialize_with = "nullable")]
     pub(super) state: String,
 }
 
 /// A whole item.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub(super) struct Item {
     pub(super) id: String,
     #[serde(default, deserialize_with = "nullable")]
     pub(super) title: String,
+    #[serde(default, deserialize_with = "nullable")]
+    pub(super) category: String,
+    #[serde(default, deserialize_with = "nullable")]
+    pub(super) tags: Vec<String>,
     pub(super) version: Option<u64>,
     #[serde(default, deserialize_with = "nullable")]
     pub(super) state: String,
@@ -97,6 +105,31 @@ pub(super) struct Refusal {
     #[expect(dead_code, reason = "a body without it is not Connect's")]
     status: u16,
     pub(super) message: String,
+}
+
+/// A JSON text as it came, wiped when dropped. For what is sent back with parts that nobody here knows.
+pub(super) struct Raw(pub(super) serde_json::Value);
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        serde_json::Value::deserialize(deserializer).map(Self)
+    }
+}
+
+impl Drop for Raw {
+    fn drop(&mut self) {
+        wipe(&mut self.0);
+    }
+}
+
+/// Wipes every text in a JSON value.
+fn wipe(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::String(text) => zeroize::Zeroize::zeroize(text),
+        serde_json::Value::Array(all) => all.iter_mut().for_each(wipe),
+        serde_json::Value::Object(all) => all.values_mut().for_each(wipe),
+        _ => {}
+    }
 }
 
 /// A secret text on the wire.

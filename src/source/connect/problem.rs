@@ -126,6 +126,49 @@ pub(super) fn status(at: &Address, status: u16, asked: &str, said: Option<&str>,
     Failed::new(Failure::Status(status, again_after), message, hint)
 }
 
+/// The answer to a change with a status that means failure. What Connect said is repeated only where it speaks of the
+/// token: elsewhere it may quote what was sent.
+pub(super) fn status_of_change(
+    at: &Address,
+    status: u16,
+    asked: &str,
+    said: Option<&str>,
+    again_after: Option<u64>,
+) -> Failed {
+    let read_only = said.is_some_and(|said| said.contains("write access"));
+    let (failure, message, hint) = match status {
+        401 | 403 if read_only => (
+            Failure::Final,
+            format!("the token may not write: 1Password Connect at {at} denied {asked}"),
+            "make a token with write access to that vault in 1Password, then store it with `pkeys login`, or set OP_CONNECT_TOKEN to it",
+        ),
+        401 | 403 => return self::status(at, status, asked, said, again_after),
+        404 => (
+            Failure::Status(status, None),
+            format!("1Password Connect at {at} does not know what it takes for {asked}"),
+            "look in 1Password whether the vault and the item are still there, and run it again",
+        ),
+        409 => (
+            Failure::Status(status, None),
+            format!("1Password Connect at {at} had another change at the time of {asked}"),
+            "nobody else should change the item meanwhile; run it again",
+        ),
+        400 | 413 | 422 => (
+            Failure::Status(status, None),
+            format!("1Password Connect at {at} refused {asked} with status {status}"),
+            "look at the log of the Connect server",
+        ),
+        _ => return self::status(at, status, asked, None, again_after),
+    };
+    Failed::new(failure, message, hint)
+}
+
+/// A change was taken, and cannot be seen.
+pub(super) fn not_shown(at: &Address, asked: &str) -> Error {
+    Error::new(format!("1Password Connect at {at} does not show {asked}, so it is not known whether it is stored"))
+        .hint("look at the log of connect-sync, and run it again: that is safe")
+}
+
 fn stranger_status(at: &Address, status: u16, said: Option<&str>) -> Failed {
     let how = said.map_or(format!("status {status}"), |said| format!("status {status}: {}", shown(said)));
     Failed { failure: Failure::Status(status, None), ..stranger(at, &how) }

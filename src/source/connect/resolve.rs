@@ -113,7 +113,15 @@ impl<'a> Found<'a> {
 
 /// The label of the section that a field stands in. A section without a label counts as none.
 fn label_of<'a>(item: &'a Item, found: Found<'a>) -> Option<&'a str> {
-    let own = found.section()?;
+    listed_label(item, found.section()?)
+}
+
+/// The same for a field.
+pub(super) fn section_label<'a>(item: &'a Item, field: &'a Field) -> Option<&'a str> {
+    listed_label(item, field.section.as_ref()?)
+}
+
+fn listed_label<'a>(item: &'a Item, own: &'a Section) -> Option<&'a str> {
     let listed = item.sections.iter().find(|s| s.id == own.id).unwrap_or(own);
     Some(listed.label.as_str()).filter(|label| !label.is_empty())
 }

@@ -16,6 +16,8 @@ pub struct Policy {
     /// No new attempt is begun once so much time has gone into one request. A server that did not answer in time until
     /// then is not asked for anything else.
     pub total: Duration,
+    /// How long reads are repeated after a change until they show it: Connect answers from a cache.
+    pub settle: Duration,
 }
 
 impl Default for Policy {
@@ -26,6 +28,7 @@ impl Default for Policy {
             longest_wait: Duration::from_secs(4),
             longest_asked: Duration::from_secs(15),
             total: Duration::from_secs(60),
+            settle: Duration::from_secs(5),
         }
     }
 }
@@ -47,6 +50,13 @@ pub(super) enum Failure {
     Final,
 }
 
+impl Failure {
+    /// Whether a change may have taken effect all the same.
+    pub(super) fn leaves_doubt(self) -> bool {
+        matches!(self, Self::TimedOut | Self::CutShort | Self::Status(408 | 409 | 500.., _))
+    }
+}
+
 impl Policy {
     /// How long to wait before the next attempt; `None` when there shall be none.
     ///
@@ -59,11 +69,35 @@ impl Policy {
             Failure::Status(403, _) => self.attempts.min(3),
             Failure::Status(..) | Failure::Distrusted | Failure::Final => 1,
         };
-        if failed >= allowed {
-            return None;
-        }
-        let full =
-            self.first_wait.saturating_mul(2_u32.saturating_pow(failed.saturating_sub(1))).min(self.longest_wait);
+        if failed >= allowed { None } else { self.pause(failure, failed, spent, chance) }
+    }
+
+    /// The same for a change of an item, once it is known that the last one did not take effect. Three are sent at most.
+    pub(super) fn wait_to_change(
+        &self,
+        failure: Failure,
+        failed: u32,
+        spent: Duration,
+        chance: u32,
+    ) -> Option<Duration> {
+        use Failure::{CutShort, Status, TimedOut, Unreachable};
+        let passing = matches!(failure, Unreachable | TimedOut | CutShort)
+            || matches!(failure, Status(403 | 408 | 409 | 429 | 500 | 502 | 503 | 504, _));
+        let again = passing && failed < self.attempts.min(3);
+        if again { self.pause(failure, failed, spent, chance) } else { None }
+    }
+
+    /// The wait before a change is looked for once more; `looks` were made.
+    pub(super) fn wait_to_look(&self, looks: u32) -> Duration {
+        self.doubled(looks).min(Duration::from_secs(1))
+    }
+
+    fn doubled(&self, times: u32) -> Duration {
+        self.first_wait.saturating_mul(2_u32.saturating_pow(times.saturating_sub(1))).min(self.longest_wait)
+    }
+
+    fn pause(&self, failure: Failure, failed: u32, spent: Duration, chance: u32) -> Option<Duration> {
+        let full = self.doubled(failed);
         let own = full / 2 + (full / 2).mul_f64(f64::from(chance) / f64::from(u32::MAX));
         let asked = match failure {
             Failure::Status(429 | 503, Some(seconds)) => Duration::from_secs(seconds).min(self.longest_asked),
@@ -98,6 +132,20 @@ mod tests {
         assert!(wait(Failure::Final, 1).is_none());
         assert!(wait(Failure::Status(403, None), 2).is_some());
         assert!(wait(Failure::Status(403, None), 3).is_none());
+    }
+
+    #[test]
+    fn a_change_is_sent_three_times_at_most_and_never_after_a_refusal() {
+        let again = |failure, failed| Policy::default().wait_to_change(failure, failed, Duration::ZERO, 0).is_some();
+        for failure in [Failure::CutShort, Failure::TimedOut, Failure::Status(409, None), Failure::Status(500, None)] {
+            assert!(failure.leaves_doubt() && again(failure, 2) && !again(failure, 3), "{failure:?}");
+        }
+        for failure in [Failure::Unreachable, Failure::Status(429, None), Failure::Status(403, None)] {
+            assert!(!failure.leaves_doubt() && again(failure, 2) && !again(failure, 3), "{failure:?}");
+        }
+        for failure in [Failure::Final, Failure::Distrusted, Failure::Status(400, None), Failure::Status(401, None)] {
+            assert!(!failure.leaves_doubt() && !again(failure, 1), "{failure:?}");
+        }
     }
 
     #[test]

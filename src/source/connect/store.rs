@@ -3,7 +3,7 @@
 //! Failures are not remembered: the next call may find the server recovered.
 
 use super::client::{Body, Client, json};
-use super::model::{Item, Overview, Vault, shown};
+use super::model::{Item, Overview, Raw, Vault, shown};
 use super::problem::{Failed, stranger};
 use crate::base::SecretBytes;
 use std::collections::HashMap;
@@ -31,11 +31,20 @@ pub(super) struct Store {
     lists: Kept<String, Vec<Overview>>,
     items: Kept<Place, Item>,
     files: Kept<(Place, String), SecretBytes>,
+    /// Held by whoever changes an item: Connect wants one change at a time.
+    pub(super) changing: Mutex<()>,
 }
 
 impl Store {
     pub(super) fn new(client: Client) -> Self {
-        Self { client, vaults: Kept::default(), lists: Kept::default(), items: Kept::default(), files: Kept::default() }
+        Self {
+            client,
+            vaults: Kept::default(),
+            lists: Kept::default(),
+            items: Kept::default(),
+            files: Kept::default(),
+            changing: Mutex::default(),
+        }
     }
 
     /// Drops all that was remembered.
@@ -63,24 +72,47 @@ impl Store {
 
     /// The items of a vault, without their fields.
     pub(super) fn items(&self, vault: &Vault) -> Answer<Vec<Overview>> {
-        kept(&self.lists, &vault.id, || {
-            let path = format!("/v1/vaults/{}/items", self.id(&vault.id)?);
-            let asked = format!("the items of vault \"{}\"", shown(&vault.name));
-            let all = self.client.get(&path, &asked, LIST_LIMIT, json::<Option<Vec<Overview>>>)?;
-            Ok(all.unwrap_or_default())
-        })
+        kept(&self.lists, &vault.id, || self.items_now(vault))
+    }
+
+    /// The same, asked anew and not remembered.
+    pub(super) fn items_now(&self, vault: &Vault) -> Result<Vec<Overview>, Failed> {
+        let asked = format!("the items of vault \"{}\"", shown(&vault.name));
+        let path = self.path(&vault.id, None)?;
+        let all = self.client.get(&path, &asked, LIST_LIMIT, json::<Option<Vec<Overview>>>)?;
+        Ok(all.unwrap_or_default())
+    }
+
+    /// A whole item as it came, asked for anew and not remembered.
+    pub(super) fn item_now(&self, place: &Place, name: &str) -> Result<(Raw, Item), Failed> {
+        let path = self.path(&place.vault, Some(&place.item))?;
+        let raw: Raw = self.client.get(&path, &format!("item \"{}\"", shown(name)), ITEM_LIMIT, json)?;
+        let item = <Item as serde::Deserialize>::deserialize(&raw.0);
+        let item = item.map_err(|_| stranger(self.client.address(), "the JSON has another shape"))?;
+        self.is_that(place, item).map(|item| (raw, item))
+    }
+
+    /// The path of a vault's items, or of one of them.
+    pub(super) fn path(&self, vault: &str, item: Option<&str>) -> Result<String, Failed> {
+        let items = format!("/v1/vaults/{}/items", self.id(vault)?);
+        item.map_or(Ok(items.clone()), |item| Ok(format!("{items}/{}", self.id(item)?)))
     }
 
     /// A whole item. `name` is what the reference calls it.
     pub(super) fn item(&self, place: &Place, name: &str) -> Answer<Item> {
         kept(&self.items, place, || {
-            let path = format!("/v1/vaults/{}/items/{}", self.id(&place.vault)?, self.id(&place.item)?);
+            let path = self.path(&place.vault, Some(&place.item))?;
             let item: Item = self.client.get(&path, &format!("item \"{}\"", shown(name)), ITEM_LIMIT, json)?;
-            if item.id != place.item || item.vault.as_ref().is_some_and(|v| !v.id.is_empty() && v.id != place.vault) {
-                return Err(stranger(self.client.address(), "it sent another item than the one asked for"));
-            }
-            Ok(item)
+            self.is_that(place, item)
         })
+    }
+
+    /// Makes sure that an item is the one that was asked for.
+    fn is_that(&self, place: &Place, item: Item) -> Result<Item, Failed> {
+        if item.id != place.item || item.vault.as_ref().is_some_and(|v| !v.id.is_empty() && v.id != place.vault) {
+            return Err(stranger(self.client.address(), "it sent another item than the one asked for"));
+        }
+        Ok(item)
     }
 
     /// The content of an item's file. `name` is what the item calls it.

@@ -1,4 +1,10 @@
-//! Local age files: `secrets/NAME.age`, opened with the operator's identities.
+//! Local age files: `secrets/NAME.age`, opened with the operator's identities; `keys` keeps user keys in some of them.
+
+mod dates;
+mod keys;
+mod moves;
+
+pub use keys::AgeKeys;
 
 use crate::base::{Error, Result, SecretName, files};
 use crate::bundle::{Identity, MAX_PAYLOAD, decrypt, sha256_hex};
@@ -21,11 +27,15 @@ impl<'a> AgeFiles<'a> {
         Self { directory, identities }
     }
 
+    fn path(&self, name: &SecretName) -> PathBuf {
+        self.directory.join(format!("{name}.age"))
+    }
+
     fn file(&self, reference: &Reference) -> Result<(SecretName, Vec<u8>)> {
         let Reference::Age(name) = reference else {
             return Err(Error::new("that reference is not to a local age file"));
         };
-        let path = self.directory.join(format!("{name}.age"));
+        let path = self.path(name);
         let missing = || {
             Error::new(format!("there is no {}", path.display())).hint(format!("make it: `pkeys secret set {name}`"))
         };
