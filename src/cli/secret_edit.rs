@@ -30,7 +30,7 @@ pub(super) fn run(context: &Context, name: &SecretName) -> Result<bool> {
 }
 
 fn edit(name: &SecretName, before: &SecretBytes) -> Result<SecretBytes> {
-    let directory = MemoryDirectory::new()?;
+    let directory = MemoryDirectory::new("edit")?;
     let file = directory.path().join(name);
     files::write(&file, before.expose(), files::PRIVATE)?;
     let (program, arguments) = editor()?;

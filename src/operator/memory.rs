@@ -12,18 +12,18 @@ const RAMFS: u64 = 0x8584_58f6;
 pub struct MemoryDirectory(PathBuf);
 
 impl MemoryDirectory {
-    /// Makes one, for this user only.
+    /// Makes one, for this user only; its name says what for.
     ///
     /// # Errors
     /// When this machine has no place in memory for files.
-    pub fn new() -> Result<Self> {
+    pub fn new(what: &str) -> Result<Self> {
         let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
         let places = runtime.into_iter().chain([PathBuf::from("/dev/shm")]);
         let above = places.into_iter().find(|place| in_memory(place)).ok_or_else(|| {
             Error::new("there is no place in memory to edit in: XDG_RUNTIME_DIR and /dev/shm are no tmpfs")
                 .hint("pipe the value in instead: `pkeys secret set NAME < /dev/stdin`")
         })?;
-        let new = above.join(format!("pkeys-edit-{:016x}", rand::RngCore::next_u64(&mut rand::rngs::OsRng)));
+        let new = above.join(format!("pkeys-{what}-{:016x}", rand::RngCore::next_u64(&mut rand::rngs::OsRng)));
         files::make_private_directories(&new)?;
         Ok(Self(new))
     }

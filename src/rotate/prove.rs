@@ -25,7 +25,7 @@ impl Rotation<'_> {
                     .hint(format!("`pkeys rotate --abort {}` goes back to the old key", self.place.user))
             })?;
             let deployed = self.deploy(&now)?;
-            let memory = MemoryDirectory::new()?;
+            let memory = MemoryDirectory::new("agent")?;
             let agent = Agent::start(memory.path(), "new", &kept.private, &pending.public.to_string())?;
             let fingerprint = pending.public.fingerprint();
             let (repository, tell) = (self.repository, self.tell);

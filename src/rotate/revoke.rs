@@ -31,7 +31,7 @@ impl Rotation<'_> {
         let mut waiting: Waiting = later.into_iter().map(|host| (host, left_out())).collect();
         if !now.is_empty() {
             let deployed = self.deploy(&now)?;
-            let memory = MemoryDirectory::new()?;
+            let memory = MemoryDirectory::new("agent")?;
             let old_agent = Agent::start(memory.path(), "old", &old_half.private, &old.public.to_string())?;
             let new_agent = Agent::start(memory.path(), "new", &new_half.private, &new.public.to_string())?;
             let (repository, tell) = (self.repository, self.tell);
