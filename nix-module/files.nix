@@ -13,6 +13,32 @@ rec {
     description = "name of a systemd service, socket, timer or path, with its type, such as \"nginx.service\"";
   };
 
+  # An owner by name or by number. A number leaves no name.
+  owners =
+    {
+      name, # "owner"
+      number, # "uid"
+      example,
+      config,
+      default,
+    }:
+    {
+      ${name} = mkOption {
+        type = types.nullOr types.str;
+        default = if config.${number} != null then null else default;
+        defaultText = lib.literalExpression "config.pkeys.defaults.${name}";
+        example = "app";
+        description = "The ${name}'s name.";
+      };
+
+      ${number} = mkOption {
+        type = types.nullOr types.ints.unsigned;
+        default = null;
+        inherit example;
+        description = "The ${name}'s number, instead of a name.";
+      };
+    };
+
   # `own` is the place that the file has anyway; `root` says that defaults do not count.
   options =
     {
@@ -32,48 +58,6 @@ rec {
         description = ''
           Where it is found. Another place than the default becomes a link to it; missing directories are made.
         '';
-      };
-
-      owner = mkOption {
-        type = types.nullOr types.str;
-        default =
-          if config.uid != null then
-            null
-          else if root then
-            "root"
-          else
-            defaults.owner;
-        defaultText = lib.literalExpression "config.pkeys.defaults.owner";
-        example = "app";
-        description = "The owner's name.";
-      };
-
-      uid = mkOption {
-        type = types.nullOr types.ints.unsigned;
-        default = null;
-        example = 1000;
-        description = "The owner's number, instead of a name.";
-      };
-
-      group = mkOption {
-        type = types.nullOr types.str;
-        default =
-          if config.gid != null then
-            null
-          else if root then
-            "root"
-          else
-            defaults.group;
-        defaultText = lib.literalExpression "config.pkeys.defaults.group";
-        example = "app";
-        description = "The group's name.";
-      };
-
-      gid = mkOption {
-        type = types.nullOr types.ints.unsigned;
-        default = null;
-        example = 100;
-        description = "The group's number, instead of a name.";
       };
 
       mode = mkOption {
@@ -114,6 +98,20 @@ rec {
         default = own;
         description = "Where the file itself is.";
       };
+    }
+    // owners {
+      inherit config;
+      name = "owner";
+      number = "uid";
+      example = 1000;
+      default = if root then "root" else defaults.owner;
+    }
+    // owners {
+      inherit config;
+      name = "group";
+      number = "gid";
+      example = 100;
+      default = if root then "root" else defaults.group;
     };
 
   # The file's part of the spec (docs/spec.md): what differs from the spec's own defaults.

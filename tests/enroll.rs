@@ -12,7 +12,7 @@ fn a_running_host_is_scanned_and_its_key_confirmed() {
     }
     let sandbox = Sandbox::new();
     let (key, public) = sandbox.ssh_key("sshd", "ed25519");
-    let sshd = Sshd::start(&sandbox, &key, &[]);
+    let sshd = Sshd::start(&sandbox.path("."), &key, &[]);
     let address = format!("127.0.0.1:{}", sshd.port);
     let before = sandbox.snapshot();
     let asked = sandbox.pkeys(&["host", "add", "web", "--scan", &address]);

@@ -349,8 +349,11 @@ fn sshd_obeys_the_rendered_lines() {
     let file = sandbox.path("authorized_keys");
     std::fs::write(&file, text).unwrap();
     let setting = format!("AuthorizedKeysFile={}", file.display());
-    let sshd =
-        Sshd::start(&sandbox, &host, &[&setting, "StrictModes=no", "PermitRootLogin=yes", "PasswordAuthentication=no"]);
+    let sshd = Sshd::start(
+        &sandbox.path("."),
+        &host,
+        &[&setting, "StrictModes=no", "PermitRootLogin=yes", "PasswordAuthentication=no"],
+    );
     let login = |key: &Path| {
         let mut command = sandbox.command_of("ssh");
         command.args([

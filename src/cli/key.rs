@@ -9,7 +9,7 @@ use crate::cli::{key_add, key_list};
 use crate::keys::{State, UserKey, UserKeys, locked_out};
 use crate::manifest::Repository;
 use crate::rotate::{archive, key_store};
-use crate::source::{KeyPlace, Reference};
+use crate::source::Reference;
 
 pub(super) fn run(context: &Context, command: &KeyCommand) -> Result<bool> {
     match command {
@@ -68,7 +68,7 @@ fn put_aside(context: &Context, repository: &Repository, gone: &[UserKey]) -> Re
     let Some(key) = gone.iter().find(|key| key.private.is_some()) else { return Ok(None) };
     let keys = context.keys()?;
     let (store, _) = key_store(repository, &keys, &key.user)?;
-    let place = KeyPlace { user: key.user.clone(), label: key.label.clone() };
+    let place = key.place();
     let own = store.reference(&place)?;
     if !gone.iter().any(|key| key.private.as_ref() == Some(&own)) {
         return Ok(None);

@@ -52,7 +52,6 @@ fn say(context: &Context, pushed: &Pushed) {
         Err(e) => context.ui.error(&e.clone().context(&pushed.host)),
         Ok(answer) => {
             for problem in answer.activation.iter().flat_map(|activation| &activation.problems) {
-                let problem: String = problem.chars().filter(|c| !c.is_control()).collect();
                 context.ui.warn(&format!("{}: {problem}", pushed.host));
             }
         }

@@ -1,7 +1,7 @@
 //! `render`: seals and signs the bundles of hosts whose inputs changed.
 
-use crate::audit::{self, Action};
-use crate::base::{HostName, Result};
+use crate::audit;
+use crate::base::Result;
 use crate::cli::args::Render;
 use crate::cli::context::Context;
 use crate::cli::ui::{Tone, count, error_json};
@@ -24,23 +24,9 @@ pub(super) fn run(context: &Context, args: &Render) -> Result<bool> {
         rendered
     };
     sources.warnings().iter().for_each(|warning| context.ui.warn(warning));
-    let logged = audit::append(&repository, &actions(&plans, &rendered));
+    let logged = audit::append(&repository, &render::actions(&plans, &rendered));
     let good = report(context, &plans, &rendered, args.dry_run);
     logged.map(|()| good)
-}
-
-/// What the log says: one line for each bundle that was written.
-fn actions(plans: &[HostPlan], rendered: &[Rendered]) -> Vec<Action> {
-    let reasons = |host: &HostName| match plans.iter().find(|plan| plan.host == *host).map(|plan| &plan.state) {
-        Some(State::Stale { reasons, .. }) => &reasons[..],
-        _ => &[],
-    };
-    let written = rendered.iter().filter_map(|r| Some((&r.host, *r.result.as_ref().ok()?)));
-    written
-        .map(|(host, generation)| {
-            Action::new("render").text("host", host).number("generation", generation).list("reasons", reasons(host))
-        })
-        .collect()
 }
 
 /// One line for each host and a total. Returns whether all went well.

@@ -6,6 +6,7 @@ use crate::cli::context::Context;
 use crate::cli::ui::{Tone, count, error_json};
 use crate::keys::{State, UserKey, UserKeys, hosts_of, today};
 use crate::manifest::Repository;
+use crate::operator::Keys;
 use crate::rotate::{End, Event, Rotation, Step, key_store};
 use crate::source::KeyPlace;
 use serde_json::{Value, json};
@@ -30,8 +31,9 @@ pub(super) fn run(context: &Context, args: &Rotate) -> Result<bool> {
         return Ok(args.dry_run);
     }
     let hosts = if args.host.is_empty() { Vec::new() } else { repository.hosts(&args.host)? };
+    let opened = context.keys()?;
     let ends = chosen.places.into_iter().map(|place| {
-        let end = rotate(context, &repository, &place, &hosts, args.abort);
+        let end = rotate(context, &repository, &opened, &place, &hosts, args.abort);
         (place, end)
     });
     Ok(report(context, &ends.collect::<Vec<_>>()))
@@ -58,8 +60,10 @@ fn choose(repository: &Repository, keys: &UserKeys, args: &Rotate) -> Result<Cho
     if let (Some(user), true) = (&args.user, places.is_empty()) {
         return Err(none(keys, user, args.key.as_ref(), !left_out.is_empty()));
     }
-    let place = |key: &UserKey| KeyPlace { user: key.user.clone(), label: key.label.clone() };
-    Ok(Chosen { places: places.into_iter().map(place).collect(), left_out: left_out.into_iter().cloned().collect() })
+    Ok(Chosen {
+        places: places.into_iter().map(UserKey::place).collect(),
+        left_out: left_out.into_iter().cloned().collect(),
+    })
 }
 
 fn none(keys: &UserKeys, user: &UserName, label: Option<&KeyLabel>, some: bool) -> Error {
@@ -79,12 +83,12 @@ fn none(keys: &UserKeys, user: &UserName, label: Option<&KeyLabel>, some: bool) 
 
 /// Says what will be done.
 fn plan(context: &Context, repository: &Repository, keys: &UserKeys, places: &BTreeSet<KeyPlace>, args: &Rotate) {
-    for KeyPlace { user, label } in places {
-        let place = KeyPlace { user: user.clone(), label: label.clone() };
+    for place in places {
+        let KeyPlace { user, label } = place;
         let Some(key) = keys.labelled(user, label).next() else { continue };
         let hosts = hosts_of(repository.manifest(), key);
         let names: Vec<_> = hosts.iter().map(|host| host.as_str()).collect();
-        let what = match (args.abort, Step::of(keys, &place)) {
+        let what = match (args.abort, Step::of(keys, place)) {
             (true, _) => "back to the key of before",
             (_, Step::Make) => "new key, prove it, remove the old one",
             (_, Step::Prove) => "go on: prove the new key, remove the old one",
@@ -111,12 +115,12 @@ fn confirmed(context: &Context, keys: &UserKeys, places: &BTreeSet<KeyPlace>, ar
 fn rotate(
     context: &Context,
     repository: &Repository,
+    keys: &Keys,
     place: &KeyPlace,
     hosts: &[HostName],
     abort: bool,
 ) -> Result<End> {
-    let keys = context.keys()?;
-    let (store, warnings) = key_store(repository, &keys, &place.user)?;
+    let (store, warnings) = key_store(repository, keys, &place.user)?;
     warnings.iter().for_each(|warning| context.ui.warn(warning));
     let ui = &context.ui;
     let tell = |event: &Event| {
@@ -129,7 +133,7 @@ fn rotate(
             Event::Archived(until) => format!("the old private half is kept until {until}"),
         });
     };
-    let rotation = Rotation { repository, keys: &keys, store: &*store, place: place.clone(), hosts, tell: &tell };
+    let rotation = Rotation { repository, keys, store: &*store, place: place.clone(), hosts, tell: &tell };
     if abort { rotation.abort() } else { rotation.run() }
 }
 

@@ -58,7 +58,7 @@ fn changes_that_could_not_stand_together_change_nothing() {
     let active = keys.find(&user, &label, State::Active).unwrap().clone();
     assert!(keys.add(active.clone()).is_err());
     assert!(keys.change(&user, &label, State::Pending, |key| key.public = active.public.clone()).is_err());
-    assert!(keys.prove(&user, &label, &HostName::new("mail").unwrap()).is_ok());
+    assert!(keys.prove(&user, &label, State::Pending, &HostName::new("mail").unwrap()).is_ok());
     assert_eq!(keys.find(&user, &label, State::Pending).unwrap().proven.len(), 3);
     keys = before.clone();
     keys.promote(&user, &label).unwrap();

@@ -1,6 +1,6 @@
 //! The users' SSH keys, as data: `keys.toml`, what is said of a key, and who may log in where.
 //!
-//! Holds no private half and asks no store. May import `base`, `bundle`, `manifest` and `source::Reference`.
+//! Holds no private half and asks no store. May import `base`, `bundle`, `manifest` and names of `source`.
 
 mod authorized;
 mod check;

@@ -3,7 +3,7 @@
 use crate::base::{HostName, KeyLabel, UserName};
 use crate::keys::{AuthorizedLine, Options, PublicHalf};
 use crate::manifest::{Manifest, Period, Selector};
-use crate::source::Reference;
+use crate::source::{KeyPlace, Reference};
 use jiff::civil::Date;
 use jiff::{Span, Timestamp, tz::TimeZone};
 use serde::Deserialize;
@@ -67,11 +67,16 @@ pub struct UserKey {
     pub private: Option<Reference>,
     /// Authorized only there, of the hosts that the user has; `None`: on all of them. An empty list: nowhere.
     pub hosts: Option<Vec<Selector>>,
-    /// Hosts on which a login with this key was proven while it was pending.
+    /// Hosts that are done: a pending key was proven there by a login, a retiring one was seen to be refused.
     pub proven: BTreeSet<HostName>,
 }
 
 impl UserKey {
+    /// Where a private half that pkeys made is kept.
+    pub fn place(&self) -> KeyPlace {
+        KeyPlace { user: self.user.clone(), label: self.label.clone() }
+    }
+
     /// The line for `authorized_keys`.
     pub fn line(&self) -> String {
         AuthorizedLine { options: self.options.clone(), public: self.public.clone() }.to_string()

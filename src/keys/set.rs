@@ -60,12 +60,12 @@ impl UserKeys {
         self.replace(keys)
     }
 
-    /// Notes that a login with the pending key was proven on a host.
+    /// Notes that a host is done: it accepts a pending key, or refuses a retiring one.
     ///
     /// # Errors
-    /// When there is no pending key.
-    pub fn prove(&mut self, user: &UserName, label: &KeyLabel, host: &HostName) -> Result<()> {
-        self.change(user, label, State::Pending, |key| {
+    /// When there is no such key.
+    pub fn prove(&mut self, user: &UserName, label: &KeyLabel, state: State, host: &HostName) -> Result<()> {
+        self.change(user, label, state, |key| {
             key.proven.insert(host.clone());
         })
     }

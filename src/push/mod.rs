@@ -61,9 +61,7 @@ struct Prepared {
 }
 
 fn prepare(repository: &Repository, host: &HostName) -> Result<Prepared> {
-    let address = repository.manifest().hosts.get(host).and_then(|host| host.address.clone()).ok_or_else(|| {
-        Error::new("pkeys.toml has no address for it").hint(format!("`pkeys host add {host} --address root@{host}`"))
-    })?;
+    let address = repository.manifest().address_of(host)?.to_owned();
     let authentic = render::verify(repository, host)?;
     let generation = authentic.manifest.generation;
     Ok(Prepared { address, directory: repository.bundle(host), authentic, generation })
@@ -77,11 +75,9 @@ fn send(prepared: &Prepared, allow_rollback: bool) -> Result<Answer> {
     if answer.accepted {
         return Ok(answer);
     }
-    // Words of the host: fit for a terminal, whatever it says.
-    let plain = |text: String| text.chars().filter(|c| !c.is_control()).collect::<String>();
-    let error = Error::new(format!("the host refused it: {}", plain(answer.error.unwrap_or_default())));
+    let error = Error::new(format!("the host refused it: {}", answer.error.unwrap_or_default()));
     Err(match answer.hint {
-        Some(hint) => error.hint(plain(hint)),
+        Some(hint) => error.hint(hint),
         None => error,
     })
 }

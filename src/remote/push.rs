@@ -9,7 +9,7 @@ use std::process::Output;
 /// What runs on the host; a login that may only push has it, or more of it, as its forced command.
 const RECEIVE: &str = "pkeys-activate receive";
 
-/// What a host answered. Fields that this version does not know are passed over.
+/// What a host answered, its words fit for a terminal. Fields that this version does not know are passed over.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Answer {
@@ -35,6 +35,17 @@ pub struct Activation {
     pub problems: Vec<String>,
 }
 
+impl Answer {
+    /// Without control characters, whatever the host says.
+    fn plain(mut self) -> Self {
+        let activation = self.activation.iter_mut().flat_map(|activation| &mut activation.problems);
+        for text in self.error.iter_mut().chain(&mut self.hint).chain(activation) {
+            text.retain(|c| !c.is_control());
+        }
+        self
+    }
+}
+
 /// Sends a bundle and waits for the answer.
 ///
 /// # Errors
@@ -48,7 +59,7 @@ pub fn push(address: &str, signed: &Signed, payload: &[u8], allow_rollback: bool
 
 fn answer(output: &Output) -> Result<Answer> {
     let line = output.stdout.split(|byte| *byte == b'\n').rfind(|line| !line.is_empty()).unwrap_or_default();
-    serde_json::from_slice(line).map_err(|_| match output.status.code() {
+    serde_json::from_slice(line).map(Answer::plain).map_err(|_| match output.status.code() {
         Some(127) => {
             Error::new("pkeys-activate is not there").hint("enable the NixOS module there first: docs/nixos.md")
         }

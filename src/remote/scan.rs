@@ -2,6 +2,7 @@
 
 use crate::base::{Error, Result};
 use crate::bundle::Recipient;
+use crate::remote::ssh;
 use std::process::{Command, Stdio};
 
 /// A key that a host showed. Nothing proves that it is the right host: the fingerprint has to be compared.
@@ -39,17 +40,11 @@ pub fn scan(address: &str) -> Result<HostKey> {
     Ok(HostKey { recipient, fingerprint })
 }
 
+/// Host and port, as `ssh-keyscan` wants them.
 fn split(address: &str) -> Result<(&str, &str)> {
-    let bad =
-        || Error::new("that is not an address").hint("use a host name or IP address, with :PORT where it is not 22");
-    let host = address.rsplit_once('@').map_or(address, |(_, host)| host);
-    let (host, port) = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((host, rest)) => (host, rest.strip_prefix(':').unwrap_or("22")),
-        None if host.matches(':').count() == 1 => host.split_once(':').ok_or_else(bad)?,
-        None => (host, "22"),
-    };
-    let good = !host.is_empty() && !host.starts_with('-') && port.parse::<u16>().is_ok();
-    if good { Ok((host, port)) } else { Err(bad()) }
+    let (target, port) = ssh::split(address)?;
+    let host = target.rsplit_once('@').map_or(target, |(_, host)| host);
+    Ok((host.trim_matches(['[', ']']), port.unwrap_or("22")))
 }
 
 #[cfg(test)]

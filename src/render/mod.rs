@@ -1,8 +1,9 @@
 //! From the manifest and the sources to bundles: what each host should have, whether it has it, and making it so.
 //!
 //! Decides first ([`plan()`]: data, no change), then does it ([`run()`]). May import `manifest`, `keys`, `source`,
-//! `operator`, `bundle` and `base`.
+//! `operator`, `audit`, `bundle` and `base`.
 
+mod actions;
 mod connect;
 mod inputs;
 mod plan;
@@ -10,6 +11,7 @@ mod run;
 mod sources;
 mod verify;
 
+pub use actions::actions;
 pub use connect::{connect_server, connect_to, token_name};
 pub use inputs::{Reason, Wanted};
 pub use plan::{HostPlan, State, plan};

@@ -4,12 +4,15 @@
 //! down only when it is proven. May import all but `activate` and `cli`.
 
 mod deploy;
+mod hosts;
 mod make;
 mod prove;
 mod revoke;
 mod store;
 
 pub use store::{archive, key_store};
+
+use deploy::deploy;
 
 use crate::audit::{self, Action};
 use crate::base::{Error, HostName, Result};
@@ -146,21 +149,4 @@ impl Rotation<'_> {
         keys.find(user, label, state)
             .ok_or_else(|| Error::new(format!("{user} {label} has no {state} key")).hint("see `pkeys key list`"))
     }
-
-    /// Whether this run is for a host.
-    fn includes(&self, host: &HostName) -> bool {
-        self.hosts.is_empty() || self.hosts.contains(host)
-    }
-}
-
-/// That a host was left out of this run.
-fn left_out() -> Error {
-    Error::new("it is not among the hosts of this run").hint("run it again without --host")
-}
-
-/// What `ssh` calls a host.
-fn address<'a>(repository: &'a Repository, host: &HostName) -> Result<&'a str> {
-    repository.manifest().hosts.get(host).and_then(|host| host.address.as_deref()).ok_or_else(|| {
-        Error::new("pkeys.toml has no address for it").hint(format!("`pkeys host add {host} --address root@{host}`"))
-    })
 }

@@ -2,17 +2,17 @@
 //! as the forced command of the login that may push.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+use crate::common::sshd::{Sshd, free_port};
 use crate::common::{Ran, Sandbox, run_command};
 use serde_json::{Value, json};
-use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 /// One host.
 pub struct Server {
     pub name: String,
     pub port: u16,
-    child: Option<Child>,
+    pub sshd: Option<Sshd>,
 }
 
 /// An operator's sandbox and the hosts that it knows.
@@ -32,8 +32,7 @@ impl Fleet {
             let root = fleet.root(name);
             std::fs::create_dir_all(root.join("etc")).unwrap();
             std::fs::copy(key, root.join("etc/host.key")).unwrap();
-            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            fleet.servers.push(Server { name: (*name).to_owned(), port, child: None });
+            fleet.servers.push(Server { name: (*name).to_owned(), port: free_port(), sshd: None });
             fleet.spec(name, json!({}));
             fleet.allow(name, "");
         }
@@ -90,36 +89,14 @@ impl Fleet {
     pub fn start(&mut self, name: &str) {
         let root = self.root(name);
         let server = self.servers.iter_mut().find(|server| server.name == name).unwrap();
-        let _ = std::fs::create_dir_all("/run/sshd");
-        let keys = format!("{root}/push_keys {root}/run/pkeys/authorized_keys/%u", root = root.display());
-        let mut command = Command::new("/usr/sbin/sshd");
-        command.args(["-D", "-e", "-f", "/dev/null", "-o", "ListenAddress=127.0.0.1", "-o", "UsePAM=no"]);
-        command.args(["-o", "StrictModes=no", "-o", "PermitRootLogin=yes", "-o", "PasswordAuthentication=no"]);
-        command.args(["-o", "MaxStartups=1000", "-o", &format!("Port={}", server.port)]);
-        command.args([
-            "-o",
-            &format!("AuthorizedKeysFile={keys}"),
-            "-o",
-            &format!("PidFile={}/sshd.pid", root.display()),
-        ]);
-        command.arg("-h").arg(root.join("etc/host.key"));
-        let log = std::fs::File::create(root.join("sshd.log")).unwrap();
-        server.child = Some(command.stdin(Stdio::null()).stderr(log).spawn().expect("sshd is installed by tests/run"));
-        for _ in 0..200 {
-            if TcpStream::connect(("127.0.0.1", server.port)).is_ok() {
-                return;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(50));
-        }
-        panic!("sshd of {name} does not answer: {}", String::from_utf8_lossy(&self.read(name, "sshd.log")));
+        let keys = format!("AuthorizedKeysFile={0}/push_keys {0}/run/pkeys/authorized_keys/%u", root.display());
+        let settings =
+            ["StrictModes=no", "PermitRootLogin=yes", "PasswordAuthentication=no", "MaxStartups=1000", &keys];
+        server.sshd = Some(Sshd::on(server.port, &root, &root.join("etc/host.key"), &settings));
     }
 
     pub fn stop(&mut self, name: &str) {
-        let server = self.servers.iter_mut().find(|server| server.name == name).unwrap();
-        if let Some(mut child) = server.child.take() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        self.servers.iter_mut().find(|server| server.name == name).unwrap().sshd = None;
     }
 
     /// The operator's program, with the fleet's ssh configuration.
@@ -140,16 +117,5 @@ impl Fleet {
         command.arg("-F").arg(self.sandbox.path("ssh_config")).args(["-o", "BatchMode=yes", "-o", "IdentityFile=none"]);
         command.arg("-i").arg(key).args([name, "true"]);
         run_command(&mut command, b"").status == 0
-    }
-}
-
-impl Drop for Fleet {
-    fn drop(&mut self) {
-        for server in &mut self.servers {
-            if let Some(child) = &mut server.child {
-                let _ = child.kill();
-                let _ = child.wait();
-            }
-        }
     }
 }

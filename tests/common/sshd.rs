@@ -1,39 +1,54 @@
 //! A real sshd.
+#![allow(dead_code, reason = "each test program uses a part of it")]
 
-use super::Sandbox;
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-/// An sshd on a free port of the loopback, stopped when dropped.
+/// An sshd on a port of the loopback, stopped when dropped.
 pub struct Sshd {
     child: Child,
     pub port: u16,
 }
 
 impl Sshd {
-    /// With this host key, and these settings more: `StrictModes=no`.
-    pub fn start(sandbox: &Sandbox, key: &std::path::Path, settings: &[&str]) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    /// On a free port, with this host key, and these settings more: `StrictModes=no`.
+    pub fn start(directory: &Path, key: &Path, settings: &[&str]) -> Self {
+        Self::on(free_port(), directory, key, settings)
+    }
+
+    /// The same on a given port. Its log and its process id go into the directory.
+    pub fn on(port: u16, directory: &Path, key: &Path, settings: &[&str]) -> Self {
         let _ = std::fs::create_dir_all("/run/sshd");
+        let log = directory.join("sshd.log");
         let mut command = Command::new("/usr/sbin/sshd");
         command
             .args(["-D", "-e", "-f", "/dev/null", "-o", "ListenAddress=127.0.0.1", "-o", "UsePAM=no"])
-            .args(["-o", &format!("Port={port}"), "-o", &format!("PidFile={}", sandbox.path("sshd.pid").display())])
+            .args(["-o", &format!("Port={port}"), "-o", &format!("PidFile={}/sshd.pid", directory.display())])
             .arg("-h")
             .arg(key);
         for setting in settings {
             command.args(["-o", setting]);
         }
-        let child = command.stderr(Stdio::null()).spawn().expect("sshd is installed by tests/run");
-        let sshd = Self { child, port };
+        command.stdin(Stdio::null()).stderr(std::fs::File::create(&log).unwrap());
+        let sshd = Self { child: command.spawn().expect("sshd is installed by tests/run"), port };
         for _ in 0..200 {
             if TcpStream::connect(("127.0.0.1", port)).is_ok() {
                 return sshd;
             }
             std::thread::sleep(std::time::Duration::from_millis(50));
         }
-        panic!("sshd does not answer");
+        panic!("sshd does not answer: {}", std::fs::read_to_string(&log).unwrap_or_default());
     }
+
+    /// Has it read its keys and settings again, as `systemctl reload` does.
+    pub fn reload(&self) {
+        Command::new("kill").args(["-HUP", &self.child.id().to_string()]).status().unwrap();
+    }
+}
+
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 impl Drop for Sshd {

@@ -1,0 +1,56 @@
+//! What every step does with its hosts: bring them to what `keys.toml` says, then try each by a login.
+
+use crate::base::{Error, HostName, Result, parallel};
+use crate::keys::{UserKey, UserKeys, hosts_of};
+use crate::operator::MemoryDirectory;
+use crate::rotate::{Event, Rotation, deploy};
+use std::path::Path;
+
+/// Hosts that a step waits for, and why.
+pub(super) type Waiting = Vec<(HostName, Error)>;
+
+impl Rotation<'_> {
+    /// The hosts of a key that are not proven yet: those of this run, and those that are waited for.
+    pub(super) fn open(&self, key: &UserKey) -> (Vec<HostName>, Waiting) {
+        let open = hosts_of(self.repository.manifest(), key).into_iter().filter(|host| !key.proven.contains(*host));
+        let (now, later): (Vec<_>, Vec<_>) =
+            open.cloned().partition(|host| self.hosts.is_empty() || self.hosts.contains(host));
+        let left_out = || Error::new("it is not among the hosts of this run").hint("run it again without --host");
+        (now, later.into_iter().map(|host| (host, left_out())).collect())
+    }
+
+    /// Deploys to these hosts, then tries each, many at once, with what `start` puts into a directory in memory. Where
+    /// that worked the key counts as proven, which is written down; returns the other hosts.
+    pub(super) fn try_each<A: Sync>(
+        &self,
+        keys: &mut UserKeys,
+        key: &UserKey,
+        hosts: &[HostName],
+        start: impl FnOnce(&Path) -> Result<A>,
+        attempt: impl Fn(&str, &A) -> Result<()> + Sync,
+        worked: impl Fn(HostName) -> Event + Sync,
+    ) -> Result<Waiting> {
+        if hosts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let tell = self.tell;
+        let deployed = deploy(self.repository, self.keys, hosts, &|host| tell(&Event::Deployed(host.clone())))?;
+        let memory = MemoryDirectory::new("agent")?;
+        let agents = start(memory.path())?;
+        let tried = parallel::each(hosts, parallel::AT_ONCE, |host| {
+            deployed.on(host)?;
+            attempt(self.repository.manifest().address_of(host)?, &agents)?;
+            tell(&worked(host.clone()));
+            Ok(())
+        });
+        let mut waiting = Vec::new();
+        for (host, result) in hosts.iter().zip(tried) {
+            match result {
+                Ok(()) => keys.prove(&key.user, &key.label, key.state, host)?,
+                Err(e) => waiting.push((host.clone(), e)),
+            }
+        }
+        keys.save(self.repository)?;
+        Ok(waiting)
+    }
+}
