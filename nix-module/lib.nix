@@ -83,6 +83,9 @@ rec {
   # The rule of docs/bundle.md.
   isName = name: match "[A-Za-z0-9][A-Za-z0-9._-]*" name != null && stringLength name <= 128;
 
+  # The secret of a bundle that is a new SSH host key (docs/bundle.md).
+  newHostKey = "ssh-host-key";
+
   # What stands for a secret in a template.
   placeholder = name: "@pkeys:${name}@";
 

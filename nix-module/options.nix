@@ -15,6 +15,9 @@ let
       "rsa"
     ]
   ) config.services.openssh.hostKeys;
+  ownKeys = builtins.filter (path: builtins.elem path config.pkeys.identityPaths) (
+    map (key: key.path) (builtins.filter (key: key.type == "ed25519") hostKeys)
+  );
 in
 {
   options.pkeys = {
@@ -67,6 +70,17 @@ in
       description = ''
         Private keys that open the bundle, tried in order: SSH host keys, or age identity files. Never in the Nix
         store, which everybody can read.
+      '';
+    };
+
+    hostKeyPath = mkOption {
+      type = types.nullOr types.path;
+      default = if ownKeys == [ ] then null else builtins.head ownKeys;
+      defaultText = lib.literalMD "the Ed25519 key of `services.openssh.hostKeys`, if `pkeys.identityPaths` has it";
+      example = "/persist/etc/ssh/ssh_host_ed25519_key";
+      description = ''
+        Where `pkeys rotate --host` puts a new SSH host key that comes with a bundle: the file that sshd reads. With
+        `null` the host takes none.
       '';
     };
 

@@ -65,6 +65,10 @@ let
         define { restartTriggers = map ofSecret early; } usersUnit
       )
     )
+    # While a new SSH host key is on its way.
+    ++ lib.optional (known && cfg.hostKeyPath != null && versions ? ${own.newHostKey}) (
+      define { restartTriggers = [ "pkeys ${version own.newHostKey}" ]; } "sshd.service"
+    )
     ++ lib.optionals (cfg.enable && cfg.useSystemdActivation) (
       map (define {
         requires = [ "pkeys-activate.service" ];

@@ -4,6 +4,7 @@ let
   inherit (lib) mkOption types;
   cfg = config.pkeys;
   files = import ./files.nix { inherit lib; };
+  own = import ./lib.nix;
 
   secret =
     { name, config, ... }:
@@ -94,7 +95,10 @@ in
   };
 
   config.pkeys = {
-    secrets = lib.genAttrs (map (entry: entry.name) cfg.internal.manifest.secrets) (_: { });
+    # A new SSH host key comes and goes with its rotation, and has a place of its own.
+    secrets = lib.genAttrs (builtins.filter (name: name != own.newHostKey) (
+      map (entry: entry.name) cfg.internal.manifest.secrets
+    )) (_: { });
     internal.secretGroups = lib.mapAttrs (_: chosen) (builtins.groupBy (secret: secret.name) named);
     internal.secrets = lib.concatLists (builtins.attrValues cfg.internal.secretGroups);
   };

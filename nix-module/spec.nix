@@ -18,6 +18,11 @@ let
     secrets = entries cfg.internal.secrets (
       secret: files.spec secret // lib.optionalAttrs secret.neededForUsers { phase = "users"; }
     );
+    ${if cfg.hostKeyPath == null then null else "hostKey"} = {
+      path = toString cfg.hostKeyPath;
+      # Socket-activated, sshd reads its keys for each login.
+      reloadUnits = lib.optional (!config.services.openssh.startWhenNeeded) "sshd.service";
+    };
     templates = entries cfg.internal.templates (
       template: files.spec template // { content = template.text; }
     );

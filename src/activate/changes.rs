@@ -82,7 +82,7 @@ pub(super) fn queue(directory: &OwnedFd, dry_run: bool, restart: &[String], relo
                 text += &format!("{unit}\n");
             }
         }
-        tree::replace(directory.as_fd(), &name, text.as_bytes()).map_err(failed)?;
+        tree::replace(directory.as_fd(), name.as_ref(), text.as_bytes(), Mode::from_raw_mode(0o600)).map_err(failed)?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use crate::activate::{FileSettings, Phase, Spec, owners, template};
 use crate::base::{SecretBytes, SecretName};
-use crate::bundle::{Manifest, OpenBundle};
+use crate::bundle::{Manifest, NEW_HOST_KEY, OpenBundle};
 use std::path::PathBuf;
 
 /// One file of a generation.
@@ -58,13 +58,16 @@ impl<'a> Contents<'a> {
     /// The secrets and templates of a phase.
     pub(super) fn add_secrets(&mut self, spec: &Spec, phase: Phase, bundle: &'a OpenBundle) {
         let plain = FileSettings::default();
+        let reload_units = spec.host_key.as_ref().map_or_else(Vec::new, |key| key.reload_units.clone());
+        let host_key = FileSettings { reload_units, ..FileSettings::default() };
         for name in bundle.names() {
             let settings = spec.secrets.get(name);
+            let otherwise = if name.as_str() == NEW_HOST_KEY { &host_key } else { &plain };
             if settings.map(|secret| secret.phase).unwrap_or_default() != phase {
                 continue;
             }
             let bytes = Bytes::Secret(bundle.get(name).unwrap_or_default());
-            self.add("secrets", name, bytes, settings.map_or(&plain, |secret| &secret.file));
+            self.add("secrets", name, bytes, settings.map_or(otherwise, |secret| &secret.file));
         }
         for (name, _) in spec.secrets.iter().filter(|(name, s)| s.phase == phase && bundle.get(name).is_none()) {
             self.problems.push(format!(

@@ -6,7 +6,7 @@ use crate::activate::generation::{self, Store};
 use crate::activate::outcome::{Outcome, Status};
 use crate::activate::root::Root;
 use crate::activate::tree::failed;
-use crate::activate::{Phase, Spec, changes, links};
+use crate::activate::{Phase, Spec, changes, host_key, links};
 use crate::base::{Error, Result};
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use std::os::fd::OwnedFd;
@@ -86,6 +86,12 @@ fn run(spec: &Spec, options: &Options, outcome: &mut Outcome) -> Result<()> {
         }
         _ => Ok(()),
     };
+    if let (Phase::Services, Some(settings), Some((.., secrets))) = (phase, &spec.host_key, &best)
+        && let Some(private) = secrets.new_host_key()
+        && let Err(e) = host_key::put(&root, &settings.path, private, options.dry_run)
+    {
+        outcome.problems.push(format!("the new SSH host key: {}", e.one_line()));
+    }
     if let Some((store, new)) = &filled {
         outcome.notes.extend(store.switch(*new)?);
     }

@@ -5,6 +5,7 @@ use crate::activate::root::Root;
 use crate::activate::tree::{self, Found, failed};
 use crate::activate::{Phase, Spec};
 use crate::base::{Error, Result};
+use rustix::fs::Mode;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, OwnedFd};
@@ -140,6 +141,7 @@ impl Ledger<'_> {
         let state = state.ok_or_else(|| Error::new("the state directory vanished"))?;
         let mut bytes = serde_json::to_vec_pretty(paths).map_err(|_| Error::new("a link's path is not UTF-8"))?;
         bytes.push(b'\n');
-        tree::replace(state.as_fd(), self.name(), &bytes).map_err(|e| failed("write", &self.path(), e))
+        tree::replace(state.as_fd(), self.name().as_ref(), &bytes, Mode::from_raw_mode(0o600))
+            .map_err(|e| failed("write", &self.path(), e))
     }
 }

@@ -29,12 +29,27 @@ pub struct Spec {
     #[serde(default)]
     #[cfg_attr(test, schemars(with = "BTreeMap<String, Template>"))]
     pub templates: BTreeMap<SecretName, Template>,
+    /// Where a new SSH host key that comes with the bundle is put. Without it, none is taken.
+    #[serde(default)]
+    pub host_key: Option<HostKey>,
     /// Where pkeys remembers which links it made outside `/run`; holds no secret.
     #[serde(default = "state_directory")]
     pub state_directory: PathBuf,
     /// How many generations stay in memory, the current one included.
     #[serde(default = "one")]
     pub keep_generations: u32,
+}
+
+/// Where the host has its SSH host key.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct HostKey {
+    /// The private key's file; the public half is beside it, with `.pub` at its end.
+    pub path: PathBuf,
+    /// systemd units to reload when it changes.
+    #[serde(default)]
+    pub reload_units: Vec<String>,
 }
 
 /// How one secret is placed.

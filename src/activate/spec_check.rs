@@ -21,8 +21,16 @@ impl Spec {
         }
         Signers::parse(&self.trusted_signers)?;
         self.bundles.iter().chain(&self.identities).chain([&self.state_directory]).try_for_each(|p| absolute(p))?;
-        if self.identities.iter().chain([&self.state_directory]).any(|path| path.starts_with("/nix/store")) {
-            return Err(Error::new("an identity or the state directory is in the Nix store")
+        let host_key = self.host_key.iter().map(|key| &key.path);
+        host_key.clone().try_for_each(|path| absolute(path))?;
+        if self
+            .identities
+            .iter()
+            .chain([&self.state_directory])
+            .chain(host_key)
+            .any(|path| path.starts_with("/nix/store"))
+        {
+            return Err(Error::new("an identity, the host key or the state directory is in the Nix store")
                 .hint("the store is readable by everybody: name the path as a string, not as a Nix path"));
         }
         if self.keep_generations == 0 {

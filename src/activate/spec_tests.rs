@@ -53,7 +53,12 @@ fn what_cannot_be_is_refused() {
         (r#", "secrets": {"a": {"owner": "x", "uid": 3}}"#, "secret a: it has both"),
         (r#", "secrets": {"a": {"restartUnits": ["nginx"]}}"#, "secret a: a unit's name cannot be"),
         (r#", "templates": {"t": {"content": "@pkeys:a"}}"#, "template t: a placeholder has no end"),
-        (r#", "stateDirectory": "/nix/store/x""#, "an identity or the state directory is in the Nix store"),
+        (
+            r#", "stateDirectory": "/nix/store/x""#,
+            "an identity, the host key or the state directory is in the Nix store",
+        ),
+        (r#", "hostKey": {"path": "/nix/store/x"}"#, "an identity, the host key or the state directory is in the Nix"),
+        (r#", "hostKey": {"path": "key"}"#, "a path is not absolute"),
         (r#", "keepGenerations": 0"#, "keepGenerations is 0"),
     ] {
         let found = error_of(more);

@@ -73,11 +73,11 @@ pub(super) fn create(
     rustix::fs::fchmod(&file, Mode::from_raw_mode(mode))
 }
 
-/// Replaces a small public file whole, and syncs it.
-pub(super) fn replace(at: BorrowedFd, name: &str, bytes: &[u8]) -> rustix::io::Result<()> {
-    let temporary = temporary(at, name.as_ref())?;
+/// Replaces a small file whole, and syncs it.
+pub(super) fn replace(at: BorrowedFd, name: &OsStr, bytes: &[u8], mode: Mode) -> rustix::io::Result<()> {
+    let temporary = temporary(at, name)?;
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let done = create(at, &temporary, bytes, None, 0o600)
+    let done = create(at, &temporary, bytes, None, mode.as_raw_mode())
         .and_then(|()| rustix::fs::fsync(rustix::fs::openat(at, &temporary, flags, Mode::empty())?))
         .and_then(|()| rustix::fs::renameat(at, &temporary, at, name));
     if done.is_err() {
@@ -98,9 +98,12 @@ pub(super) fn replace_directory(at: BorrowedFd, name: &str, files: &[(&str, &[u8
         }
     });
     let removed = remove_unfinished(at, name);
-    let synced =
-        rustix::fs::openat(at, ".", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).and_then(rustix::fs::fsync);
-    filled.and(removed).and(synced)
+    filled.and(removed).and(sync(at))
+}
+
+/// Makes what was renamed in a directory last.
+pub(super) fn sync(directory: BorrowedFd) -> rustix::io::Result<()> {
+    rustix::fs::openat(directory, ".", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).and_then(rustix::fs::fsync)
 }
 
 /// Removes what a killed run of [`replace_directory`] left.

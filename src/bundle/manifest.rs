@@ -8,6 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The format that this version writes and reads.
 pub const FORMAT: &str = "pkeys-bundle/1";
 
+/// The name of the secret that is a new SSH host key for the host, while that is being replaced.
+pub const NEW_HOST_KEY: &str = "ssh-host-key";
+
 /// What a bundle says in public. The order of the fields is the order in the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

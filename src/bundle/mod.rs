@@ -16,7 +16,7 @@ pub use age_file::{decrypt, encrypt};
 pub use archive::{MAX_PAYLOAD, pack};
 pub use directory::{Authentic, MANIFEST, PAYLOAD, SIGNATURE, Signed, write};
 pub use identity::Identity;
-pub use manifest::{FORMAT, Manifest, Payload, SecretEntry, sha256_hex};
+pub use manifest::{FORMAT, Manifest, NEW_HOST_KEY, Payload, SecretEntry, sha256_hex};
 pub use open::{OpenBundle, open};
 pub use recipient::Recipient;
 pub use signature::{NAMESPACE, Signers, public_key, sign};

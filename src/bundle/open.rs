@@ -1,7 +1,7 @@
 //! Opening a verified bundle: one decryption for all its secrets.
 
 use crate::base::{Error, Result, SecretBytes, SecretName};
-use crate::bundle::{Identity, MAX_PAYLOAD, Manifest, age_file, archive};
+use crate::bundle::{Identity, MAX_PAYLOAD, Manifest, NEW_HOST_KEY, age_file, archive};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -46,6 +46,11 @@ impl OpenBundle {
     /// A secret's bytes.
     pub fn get(&self, name: &SecretName) -> Option<&[u8]> {
         self.places.get(name).map(|range| &self.tar.expose()[range.clone()])
+    }
+
+    /// The new SSH host key that came along, if there is one.
+    pub fn new_host_key(&self) -> Option<&[u8]> {
+        self.places.get(NEW_HOST_KEY).map(|range| &self.tar.expose()[range.clone()])
     }
 
     /// How many secrets.

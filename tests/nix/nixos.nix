@@ -93,6 +93,7 @@ in
     services.openssh = {
       authorizedKeysFiles = list;
       extraConfig = option types.lines "";
+      startWhenNeeded = flag;
       hostKeys = option (types.listOf types.anything) [
         {
           type = "rsa";
