@@ -352,3 +352,59 @@ fn what_pkeys_renders_pkeys_activate_installs_and_specs_are_checked() {
     machine.activate(&["check-spec", spec.to_str().unwrap()]).bad("names no trusted signer", "pkeys.trustedSigners");
     assert_eq!(machine.activate(&["install"]).status, 2);
 }
+
+#[test]
+fn a_new_ssh_host_key_goes_where_sshd_reads_it() {
+    let machine = Machine::new();
+    let scratch = tempfile::tempdir().unwrap();
+    let make = |name: &str, kind: &str| {
+        let path = scratch.path().join(name);
+        common::run("ssh-keygen", &["-q", "-t", kind, "-N", "", "-C", "root@web", "-f", path.to_str().unwrap()], b"")
+            .good();
+        (std::fs::read(&path).unwrap(), std::fs::read(path.with_extension("pub")).unwrap())
+    };
+    let (new, public) = make("new", "ed25519");
+    let settings = json!({ "hostKey": { "path": "/etc/ssh/host_key", "reloadUnits": ["sshd.service"] } });
+    machine.bundle("b", &Bundle::of(1, &[("a", b"1")]));
+    machine.spec(settings.clone());
+    machine.install(&[]).good();
+    assert!(!machine.root().join("etc/ssh/host_key").exists());
+
+    machine.bundle("b", &Bundle::of(2, &[("a", b"1"), ("ssh-host-key", &new)]));
+    machine.spec(json!({}));
+    machine.install(&[]).good();
+    assert!(!machine.root().join("etc/ssh/host_key").exists(), "a host that is not told where takes none");
+    machine.bundle("b", &Bundle::of(3, &[("a", b"1")]));
+    machine.install(&[]).good();
+    machine.bundle("b", &Bundle::of(4, &[("a", b"1"), ("ssh-host-key", &new)]));
+    machine.spec(settings);
+    let install = |more: &[&str]| machine.install(&[&["--queue-units", "/run/nixos"], more].concat());
+    install(&["--dry-run"]).good();
+    assert!(!machine.root().join("etc/ssh/host_key").exists(), "a dry run changes nothing");
+    install(&[]).good();
+    assert_eq!(machine.read("etc/ssh/host_key"), new);
+    assert_eq!(machine.read("etc/ssh/host_key.pub"), public);
+    let mode = |path: &str| std::fs::metadata(machine.root().join(path)).unwrap().permissions().mode() & 0o7777;
+    assert_eq!((mode("etc/ssh/host_key"), mode("etc/ssh/host_key.pub")), (0o600, 0o644));
+    assert_eq!(machine.read("run/nixos/activation-reload-list"), b"sshd.service\n");
+    let inode = |path: &str| std::fs::metadata(machine.root().join(path)).unwrap().ino();
+    let before = inode("etc/ssh/host_key");
+    install(&[]).good();
+    assert_eq!(inode("etc/ssh/host_key"), before, "it is left alone");
+
+    // What is no such key, and a place that is no file: named, and the host keeps its key.
+    let (rsa, _) = make("rsa", "rsa");
+    for (generation, bad) in [(5, &b"hunter2"[..]), (6, &rsa)] {
+        machine.bundle("b", &Bundle::of(generation, &[("ssh-host-key", bad)]));
+        let ran = machine.install(&[]);
+        assert!(ran.status == 4 && ran.err.contains("the new SSH host key: it is no Ed25519 private key"), "{ran:?}");
+        assert!(!ran.err.contains("hunter2"));
+        assert_eq!(machine.read("etc/ssh/host_key"), new);
+    }
+    std::fs::remove_file(machine.root().join("etc/ssh/host_key")).unwrap();
+    symlink("/persist/key", machine.root().join("etc/ssh/host_key")).unwrap();
+    machine.bundle("b", &Bundle::of(7, &[("ssh-host-key", &new)]));
+    let ran = machine.install(&[]);
+    assert!(ran.status == 4 && ran.err.contains("/etc/ssh/host_key is no ordinary file"), "{ran:?}");
+    assert!(machine.root().join("etc/ssh/host_key").is_symlink());
+}

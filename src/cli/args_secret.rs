@@ -2,6 +2,7 @@
 
 use crate::base::SecretName;
 use clap::{Args as ClapArgs, Subcommand};
+use std::num::NonZeroU16;
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct Secret {
@@ -50,14 +51,14 @@ pub(super) struct SecretGenerate {
     #[command(flatten)]
     pub set: SecretSet,
     /// Letters and digits
-    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
-    pub length: u16,
+    #[arg(long, value_name = "N", default_value = "32")]
+    pub length: NonZeroU16,
     /// Random bytes
-    #[arg(long, value_name = "N", conflicts_with = "length", value_parser = clap::value_parser!(u16).range(1..))]
-    pub bytes: Option<u16>,
+    #[arg(long, value_name = "N", conflicts_with = "length")]
+    pub bytes: Option<NonZeroU16>,
     /// Words of the BIP 39 list, joined by '-'
-    #[arg(long, value_name = "N", conflicts_with_all = ["length", "bytes"], value_parser = clap::value_parser!(u16).range(1..))]
-    pub words: Option<u16>,
+    #[arg(long, value_name = "N", conflicts_with_all = ["length", "bytes"])]
+    pub words: Option<NonZeroU16>,
     /// Replace a value that is there
     #[arg(long)]
     pub force: bool,

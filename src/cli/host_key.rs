@@ -1,14 +1,14 @@
 //! `host add --generate` and `host extra-files`: the SSH key of a host that is yet to be installed.
 
-use crate::base::{Error, HostName, Result, SecretBytes, SecretName, files};
+use crate::base::{Error, HostName, Result, files};
 use crate::bundle::Recipient;
 use crate::cli::context::Context;
 use crate::cli::secret;
 use crate::manifest::Repository;
-use crate::operator::{in_memory, new_host_key};
-use crate::render::Sources;
+use crate::operator::{in_memory, new_host_key, public_half};
+use crate::render::{Sources, write_local};
+use crate::rotate::host_key_files;
 use crate::source::Reference;
-use ssh_key::PrivateKey;
 use std::path::{Component, Path, PathBuf};
 
 /// A host's key that was made here.
@@ -22,7 +22,7 @@ pub(super) struct HostKey {
 /// Makes a host's key and keeps it as a local age file. One that an unfinished run left is taken. `None` when the host
 /// has its key already.
 pub(super) fn generate(context: &Context, repository: &Repository, host: &HostName) -> Result<Option<HostKey>> {
-    let name = file(host)?;
+    let [name, _] = host_key_files(host)?;
     match repository.manifest().hosts.get(host) {
         Some(known) if known.host_key == Some(Reference::Age(name.clone())) => return Ok(None),
         Some(known) if !known.recipients.is_empty() => {
@@ -37,33 +37,21 @@ pub(super) fn generate(context: &Context, repository: &Repository, host: &HostNa
         public_half(&Sources::new(repository, &keys).read_local(&name)?.bytes)?
     } else {
         let new = new_host_key(host)?;
-        secret::write(repository, &name, &new.private, keys.callbacks())?;
+        write_local(repository, &keys, &name, &new.private)?;
         new.public
     };
     Ok(Some(HostKey { recipient: public.parse()?, reference: Reference::Age(name) }))
 }
 
-/// The age file of a host's key.
-fn file(host: &HostName) -> Result<SecretName> {
-    SecretName::new(format!("ssh-host-key.{host}"))
-}
-
-fn public_half(private: &SecretBytes) -> Result<String> {
-    let key = PrivateKey::from_openssh(private.expose()).map_err(|_| {
-        Error::new("what is kept there is not an SSH private key in OpenSSH format")
-            .hint("a reference to 1Password wants ?ssh-format=openssh at its end")
-    })?;
-    key.public_key().to_openssh().map_err(|_| Error::new("the host key has no usable public half"))
-}
-
-/// Removes the key of a host that goes, if it was made here and no secret is taken from its file.
+/// Removes the keys of a host that goes, if they were made here and no secret is taken from their files.
 pub(super) fn remove(repository: &Repository, host: &HostName) -> Result<()> {
-    let name = file(host)?;
-    let reference = Reference::Age(name.clone());
-    if repository.manifest().secrets.values().any(|secret| secret.from == reference) {
-        return Ok(());
+    for name in host_key_files(host)? {
+        let reference = Reference::Age(name.clone());
+        if !repository.manifest().secrets.values().any(|secret| secret.from == reference) {
+            files::remove(&repository.secret_file(&name))?;
+        }
     }
-    files::remove(&repository.secret_file(&name)).map(drop)
+    Ok(())
 }
 
 /// Writes the tree that `nixos-anywhere --extra-files` copies.

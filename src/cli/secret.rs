@@ -9,7 +9,7 @@ use crate::cli::ui::{Tone, count};
 use crate::cli::{secret_edit, secret_new};
 use crate::manifest::Repository;
 use crate::operator::Keys;
-use crate::render::Sources;
+use crate::render::{Sources, write_local};
 use crate::source::Reference;
 use serde_json::json;
 use std::io::IsTerminal;
@@ -75,7 +75,7 @@ pub(super) fn store(repository: &mut Repository, keys: &Keys, args: &SecretSet, 
     let edit = entry(repository, args)?;
     let action = Action::new("secret set").text("secret", &args.name).list("hosts", &args.hosts);
     audit::append(repository, &[action])?;
-    write(repository, &args.name, value, keys.callbacks())?;
+    write_local(repository, keys, &args.name, value)?;
     if let Some(edit) = edit {
         repository.save(&edit)?;
     }
@@ -110,18 +110,6 @@ fn entry(repository: &Repository, args: &SecretSet) -> Result<Option<crate::mani
         changed |= edit.add_to_list(&path, "hosts", selector)?;
     }
     Ok(changed.then_some(edit))
-}
-
-/// Encrypts a value to the operators and break-glass, and writes its file.
-pub(super) fn write(
-    repository: &Repository,
-    name: &SecretName,
-    value: &SecretBytes,
-    callbacks: impl age::Callbacks,
-) -> Result<()> {
-    let file = bundle::encrypt(value, &repository.manifest().secret_recipients()?, callbacks)?;
-    files::make_directories(&repository.secrets_directory())?;
-    files::write(&repository.secret_file(name), &file, files::PUBLIC)
 }
 
 /// Reads a secret, from whichever source the manifest names; a file that the manifest does not name too.
@@ -222,7 +210,7 @@ fn rekey(context: &Context) -> Result<bool> {
     audit::append(&repository, &[action.list("recipients", recipients.iter().map(bundle::Recipient::id))])?;
     let bar = context.ui.progress("encrypting", values.len());
     for (name, value) in &values {
-        write(&repository, name, value, keys.callbacks())?;
+        write_local(&repository, &keys, name, value)?;
         bar.inc(1);
     }
     bar.finish_and_clear();

@@ -4,6 +4,7 @@
 
 mod check;
 mod edit;
+mod generate;
 mod model;
 mod origin;
 pub(crate) mod parse;
@@ -12,6 +13,7 @@ mod user;
 
 pub use check::{Finding, check};
 pub use edit::Edit;
+pub use generate::Generate;
 pub use model::{BreakGlass, Host, Manifest, Secret, Selector, SourceKind, SourceSettings};
 pub use origin::Origin;
 pub use repository::{MANIFEST_FILE, Repository};

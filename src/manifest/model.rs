@@ -2,7 +2,7 @@
 
 use crate::base::{Error, HostName, Result, SecretName, UserName};
 use crate::bundle::{Recipient, Signers};
-use crate::manifest::User;
+use crate::manifest::{Generate, User};
 use crate::source::Reference;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -84,6 +84,8 @@ pub struct Host {
     pub tags: BTreeSet<String>,
     /// Where the private half of its SSH host key is, when the operator made it.
     pub host_key: Option<Reference>,
+    /// Where the private half of its next SSH host key is, while `pkeys rotate --host` replaces it.
+    pub next_host_key: Option<Reference>,
 }
 
 /// `[secrets.NAME]`
@@ -97,6 +99,8 @@ pub struct Secret {
     /// Who gets it.
     #[serde(default)]
     pub hosts: Vec<Selector>,
+    /// How `pkeys rotate --secret` makes a new value.
+    pub generate: Option<Generate>,
     /// Whether one final newline is stripped from the value.
     #[serde(default)]
     pub trim: bool,
@@ -172,6 +176,12 @@ impl Manifest {
             Error::new("pkeys.toml has no address for it")
                 .hint(format!("`pkeys host add {host} --address root@{host}`"))
         })
+    }
+
+    /// Where the new SSH host key is that a host is to get with its bundle. Once it is the only one, it goes no more.
+    pub fn host_key_for(&self, host: &HostName) -> Option<&Reference> {
+        let host = self.hosts.get(host)?;
+        host.next_host_key.as_ref().filter(|_| host.host_key != host.next_host_key)
     }
 
     /// Who can open the bundle of a host: its recipients and every break-glass recipient, sorted.

@@ -47,6 +47,18 @@ pub fn new_host_key(host: &HostName) -> Result<NewKeys> {
     ed25519(&format!("root@{host}"), "cannot make a host key")
 }
 
+/// The public half of a host's private key, as a line.
+///
+/// # Errors
+/// When it is no SSH private key in OpenSSH's format.
+pub fn public_half(private: &SecretBytes) -> Result<String> {
+    let key = PrivateKey::from_openssh(private.expose()).map_err(|_| {
+        Error::new("what is kept there is not an SSH private key in OpenSSH format")
+            .hint("a reference to 1Password wants ?ssh-format=openssh at its end")
+    })?;
+    key.public_key().to_openssh().map_err(|_| Error::new("the host key has no usable public half"))
+}
+
 /// Makes a user's Ed25519 key, without a passphrase: it is kept where only the operator can read it.
 ///
 /// # Errors

@@ -8,10 +8,12 @@ mod keyring;
 mod keys;
 mod memory;
 mod prompt;
+mod values;
 
 pub use config::{Config, config_directory};
-pub use generate::{NewKeys, new_host_key, new_identity, new_signing_key, new_user_key};
+pub use generate::{NewKeys, new_host_key, new_identity, new_signing_key, new_user_key, public_half};
 pub use keyring::{Keyring, Stored};
 pub use keys::{Keys, public_of_signing_key, recipients_of};
 pub use memory::{MemoryDirectory, in_memory};
 pub use prompt::{Prompt, Terminal};
+pub use values::{random_bytes, random_letters, random_words};

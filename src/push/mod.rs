@@ -7,6 +7,7 @@ use crate::bundle::Signed;
 use crate::manifest::Repository;
 use crate::remote::{self, Answer};
 use crate::render;
+use std::path::{Path, PathBuf};
 
 /// What became of one host.
 #[derive(Clone, Debug)]
@@ -21,16 +22,18 @@ pub struct Pushed {
 
 /// How to push.
 #[derive(Clone, Copy, Debug)]
-pub struct Options {
+pub struct Options<'a> {
     /// How many hosts at once.
     pub at_once: usize,
     /// Whether a host may go back to an older generation.
     pub allow_rollback: bool,
+    /// A file of known hosts that `ssh` trusts beside the operator's.
+    pub known_hosts: Option<&'a Path>,
 }
 
-impl Default for Options {
+impl Default for Options<'_> {
     fn default() -> Self {
-        Self { at_once: parallel::AT_ONCE, allow_rollback: false }
+        Self { at_once: parallel::AT_ONCE, allow_rollback: false, known_hosts: None }
     }
 }
 
@@ -44,7 +47,7 @@ pub fn push(
 ) -> Vec<Pushed> {
     let work: Vec<_> = hosts.iter().map(|host| (host, prepare(repository, host))).collect();
     parallel::each(&work, options.at_once.max(1), |(host, prepared)| {
-        let sent = prepared.as_ref().map_err(Clone::clone).and_then(|prepared| send(prepared, options.allow_rollback));
+        let sent = prepared.as_ref().map_err(Clone::clone).and_then(|prepared| send(prepared, options));
         let generation = prepared.as_ref().ok().map(|prepared| prepared.generation);
         let pushed = Pushed { host: (*host).clone(), generation, result: sent };
         done(&pushed);
@@ -55,7 +58,7 @@ pub fn push(
 /// What is known before anything is sent. The encrypted half is read when its turn comes: memory stays flat.
 struct Prepared {
     address: String,
-    directory: std::path::PathBuf,
+    directory: PathBuf,
     authentic: crate::bundle::Authentic,
     generation: u64,
 }
@@ -67,11 +70,11 @@ fn prepare(repository: &Repository, host: &HostName) -> Result<Prepared> {
     Ok(Prepared { address, directory: repository.bundle(host), authentic, generation })
 }
 
-fn send(prepared: &Prepared, allow_rollback: bool) -> Result<Answer> {
+fn send(prepared: &Prepared, options: Options) -> Result<Answer> {
     let gone = || Error::new("its bundle vanished").hint("run it again");
     let signed = Signed::read(&prepared.directory)?.ok_or_else(gone)?;
     let payload = prepared.authentic.payload(&prepared.directory)?;
-    let answer = remote::push(&prepared.address, &signed, &payload, allow_rollback)?;
+    let answer = remote::push(&prepared.address, &signed, &payload, options.allow_rollback, options.known_hosts)?;
     if answer.accepted {
         return Ok(answer);
     }

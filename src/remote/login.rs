@@ -18,8 +18,7 @@ pub enum Login {
 /// # Errors
 /// When the host cannot be reached, so that nothing is known.
 pub fn login(address: &str, user: &UserName, fingerprint: &str, agent: &Agent) -> Result<Login> {
-    let mut options = vec!["-v".to_owned(), "-l".into(), user.to_string(), "-i".into()];
-    options.push(agent.public().display().to_string());
+    let mut options = vec!["-l".to_owned(), user.to_string(), "-i".into(), agent.public().display().to_string()];
     let settings = [
         format!("IdentityAgent={}", agent.socket().display()),
         "IdentitiesOnly=yes".into(),
@@ -28,6 +27,7 @@ pub fn login(address: &str, user: &UserName, fingerprint: &str, agent: &Agent) -
         "ControlMaster=no".into(),
         "ControlPath=none".into(),
         "CertificateFile=none".into(),
+        // Not -v: a jump host's ssh would talk too.
         "LogLevel=DEBUG1".into(),
         "ForwardAgent=no".into(),
     ];

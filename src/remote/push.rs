@@ -4,6 +4,7 @@ use crate::base::{Error, Result};
 use crate::bundle::{Signed, transport};
 use crate::remote::ssh;
 use serde::Deserialize;
+use std::path::Path;
 use std::process::Output;
 
 /// What runs on the host; a login that may only push has it, or more of it, as its forced command.
@@ -46,12 +47,20 @@ impl Answer {
     }
 }
 
-/// Sends a bundle and waits for the answer.
+/// Sends a bundle and waits for the answer. `known_hosts` is a file of known hosts to trust beside the operator's.
 ///
 /// # Errors
 /// When the host cannot be reached, has no `pkeys-activate`, or answers with something else.
-pub fn push(address: &str, signed: &Signed, payload: &[u8], allow_rollback: bool) -> Result<Answer> {
-    let mut command = ssh::command(address, &[])?;
+pub fn push(
+    address: &str,
+    signed: &Signed,
+    payload: &[u8],
+    allow_rollback: bool,
+    known_hosts: Option<&Path>,
+) -> Result<Answer> {
+    // Beside the operator's own files, which stay in force.
+    let known = known_hosts.map(|file| ["-o".into(), format!("GlobalKnownHostsFile=\"{}\"", file.display())]);
+    let mut command = ssh::command(address, known.as_ref().map_or(&[], |options| &options[..]))?;
     command.arg(if allow_rollback { format!("{RECEIVE} --allow-rollback") } else { RECEIVE.into() });
     let output = ssh::run(&mut command, |input| transport::send(input, signed, payload))?;
     answer(&output)

@@ -1,7 +1,7 @@
 //! What a host should have, its fingerprint, and how that differs from what it has.
 
-use crate::base::{HostName, Result, SecretName, UserName};
-use crate::bundle::{FORMAT, Manifest as BundleManifest, Recipient, sha256_hex};
+use crate::base::{Error, HostName, Result, SecretName, UserName};
+use crate::bundle::{FORMAT, Manifest as BundleManifest, NEW_HOST_KEY, Recipient, sha256_hex};
 use crate::keys::{UserKeys, authorized};
 use crate::manifest::{Manifest, Origin};
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,8 +37,19 @@ impl Wanted {
             let origin = Origin::of(manifest, secret).map_err(|e| e.context(format!("secret {name}")))?;
             Ok((name.clone(), WantedSecret { origin, trim: secret.trim }))
         });
+        let mut secrets = secrets.collect::<Result<BTreeMap<_, _>>>()?;
+        if secrets.contains_key(NEW_HOST_KEY) {
+            return Err(Error::new(format!(
+                "a secret is called {NEW_HOST_KEY}: hosts take that for their new host key"
+            ))
+            .hint("give it another name in pkeys.toml"));
+        }
+        if let Some(reference) = manifest.host_key_for(host) {
+            let origin = Origin::find(manifest, reference, None)?;
+            secrets.insert(SecretName::new(NEW_HOST_KEY)?, WantedSecret { origin, trim: false });
+        }
         Ok(Self {
-            secrets: secrets.collect::<Result<_>>()?,
+            secrets,
             recipients: manifest.recipients_of(host)?,
             authorized_keys: authorized(manifest, keys, host),
         })

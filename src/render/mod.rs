@@ -6,6 +6,7 @@
 mod actions;
 mod connect;
 mod inputs;
+mod local;
 mod plan;
 mod run;
 mod sources;
@@ -14,6 +15,7 @@ mod verify;
 pub use actions::actions;
 pub use connect::{connect_server, connect_to, token_name};
 pub use inputs::{Reason, Wanted};
+pub use local::write_local;
 pub use plan::{HostPlan, State, plan};
 pub use run::{Rendered, run};
 pub use sources::Sources;

@@ -3,6 +3,7 @@
 use crate::base::{Error, HostName, Result, parallel};
 use crate::keys::{UserKey, UserKeys, hosts_of};
 use crate::operator::MemoryDirectory;
+use crate::push::Options;
 use crate::rotate::{Event, Rotation, deploy};
 use std::path::Path;
 
@@ -34,7 +35,9 @@ impl Rotation<'_> {
             return Ok(Vec::new());
         }
         let tell = self.tell;
-        let deployed = deploy(self.repository, self.keys, hosts, &|host| tell(&Event::Deployed(host.clone())))?;
+        let deployed = deploy(self.repository, self.keys, hosts, Options::default(), &|host| {
+            tell(&Event::Deployed(host.clone()));
+        })?;
         let memory = MemoryDirectory::new("agent")?;
         let agents = start(memory.path())?;
         let tried = parallel::each(hosts, parallel::AT_ONCE, |host| {

@@ -36,6 +36,7 @@ impl Rotation<'_> {
         })?;
         self.log("pending", fingerprint.clone())?;
         keys.save(self.repository)?;
+        self.commit("a new key is made")?;
         (self.tell)(&Event::Made(fingerprint));
         Ok(())
     }

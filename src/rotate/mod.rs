@@ -3,13 +3,21 @@
 //! Stopped anywhere, power cuts included, the next run goes on where it was: each step can be done twice, and is written
 //! down only when it is proven. May import all but `activate` and `cli`.
 
+mod commits;
 mod deploy;
+mod host;
 mod hosts;
 mod make;
 mod prove;
+mod purge;
 mod revoke;
+mod secret;
 mod store;
 
+pub use commits::Commits;
+pub use host::{HostEvent, HostRotation, host_key_files, replaced};
+pub use purge::{Archived, purge};
+pub use secret::{generator, receivers, rotate_secrets};
 pub use store::{archive, key_store};
 
 use deploy::deploy;
@@ -33,6 +41,8 @@ pub struct Rotation<'a> {
     pub place: KeyPlace,
     /// Only these hosts in this run; the others are waited for. Empty: all.
     pub hosts: &'a [HostName],
+    /// Who makes a git commit of each finished step.
+    pub commits: Option<&'a Commits>,
     /// Told of each thing that is done.
     pub tell: &'a (dyn Fn(&Event) + Sync),
 }
@@ -134,6 +144,7 @@ impl Rotation<'_> {
         let back = self.key(&keys, State::Active)?.public.fingerprint();
         self.log("abort", back)?;
         keys.save(self.repository)?;
+        self.commit("back to the key of before")?;
         self.run()
     }
 
@@ -141,6 +152,12 @@ impl Rotation<'_> {
     fn log(&self, step: &str, fingerprint: String) -> Result<()> {
         let action = Action::new("rotate").text("user", &self.place.user).text("label", &self.place.label);
         audit::append(self.repository, &[action.text("step", step).text("fingerprint", fingerprint)])
+    }
+
+    /// A git commit of what is true now, where that was asked for.
+    fn commit(&self, step: &str) -> Result<()> {
+        let KeyPlace { user, label } = &self.place;
+        commits::step(self.commits, &format!("pkeys rotate {user} {label}: {step}"))
     }
 
     /// The key of this rotation in a state.

@@ -34,6 +34,7 @@ impl Rotation<'_> {
         keys.promote(&self.place.user, &self.place.label)?;
         self.log("active", pending.public.fingerprint())?;
         keys.save(self.repository)?;
+        self.commit("the new key is proven")?;
         (self.tell)(&Event::Promoted(proven));
         Ok(None)
     }

@@ -48,6 +48,7 @@ impl Rotation<'_> {
         keys.remove(&old.user, &old.label, State::Retiring);
         self.log("removed", old.public.fingerprint())?;
         keys.save(self.repository)?;
+        self.commit("the old key is gone")?;
         (self.tell)(&Event::Archived(until));
         Ok(None)
     }
