@@ -134,6 +134,53 @@ fn every_kind_of_change_is_noticed_and_named() {
 }
 
 #[test]
+fn users_keys_change_the_public_half_alone() {
+    let sandbox = Sandbox::new();
+    sandbox.host("web", &[]);
+    sandbox.secret("a", b"1\n", &["web"]);
+    let toml = || String::from_utf8(sandbox.read("pkeys.toml")).unwrap();
+    let write = |text: &str| std::fs::write(sandbox.repo().join("pkeys.toml"), text).unwrap();
+    write(&(toml() + "\n[users.root]\nhosts = [\"*\"]\n"));
+    sandbox.pkeys(&["render"]).good();
+    let sealed = || sandbox.read("bundles/web/secrets.age");
+    let before = sealed();
+    let add = |label: &str| {
+        let (_, public) = sandbox.ssh_key(label, "ed25519");
+        sandbox.pkeys(&["key", "add", "root", label, "--public", &public]).good();
+    };
+    // The secret cannot even be read.
+    let file = sandbox.repo().join("secrets/a.age");
+    let kept = std::fs::read(&file).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    add("one");
+    assert!(sandbox.pkeys(&["render"]).good().contains("keys of root"));
+    assert_eq!(sealed(), before);
+    assert!(sandbox.pkeys(&["verify"]).good().contains("generation 2"));
+    std::fs::write(&file, kept).unwrap();
+    assert!(sandbox.pkeys(&["render"]).good().contains("unchanged"));
+    // Whatever else changed is not forgotten over them.
+    add("two");
+    sandbox.secret("a", b"2\n", &["web"]);
+    assert!(sandbox.pkeys(&["render"]).good().contains("~a keys of root"));
+    assert_ne!(sealed(), before);
+    add("three");
+    write(&toml().replace("from = \"age:a\"", "from = \"age:a\"\ntrim = true"));
+    assert!(sandbox.pkeys(&["render"]).good().contains("keys of root settings"));
+    let before = sealed();
+    add("four");
+    assert!(sandbox.pkeys(&["render", "--force"]).good().contains("keys of root forced"));
+    assert_ne!(sealed(), before);
+    // A payload that was changed is not signed again.
+    add("five");
+    let mut bad = sealed();
+    *bad.last_mut().unwrap() ^= 1;
+    std::fs::write(sandbox.repo().join("bundles/web/secrets.age"), &bad).unwrap();
+    sandbox.pkeys(&["render"]).good();
+    assert_ne!(sealed(), bad);
+    sandbox.pkeys(&["verify"]).good();
+}
+
+#[test]
 fn one_host_that_fails_does_not_stop_the_others() {
     let sandbox = Sandbox::new();
     sandbox.host("good", &[]);

@@ -31,6 +31,9 @@ pub(super) struct Rotate {
     /// Delete the old private halves whose 30 days are over
     #[arg(long)]
     pub purge: bool,
+    /// The key was stolen: first take it off every host that can be reached without it
+    #[arg(long, requires = "user", conflicts_with_all = ["abort", "host"])]
+    pub emergency: bool,
     /// Go back to the key of before, everywhere, and prove it
     #[arg(long, requires = "user")]
     pub abort: bool,

@@ -105,6 +105,7 @@ fn key(args: &KeyAdd, line: AuthorizedLine, private: Option<Reference>) -> Resul
         private,
         hosts: Some(hosts).filter(|hosts| !hosts.is_empty()),
         proven: BTreeSet::new(),
+        revoked: BTreeSet::new(),
     })
 }
 

@@ -77,5 +77,6 @@ fn json_of(manifest: &Manifest, key: &UserKey, today: Date) -> serde_json::Value
         "selectors": key.hosts.as_ref().map(|hosts| hosts.iter().map(Selector::to_string).collect::<Vec<_>>()),
         "hosts": hosts_of(manifest, key),
         "proven": key.proven,
+        "revoked": key.revoked,
     })
 }

@@ -37,7 +37,7 @@ pub(super) fn run(context: &Context, args: &Rotate) -> Result<bool> {
         let end = rotate(context, &repository, &opened, commits.as_ref(), &place, &hosts, args);
         (place, end)
     });
-    Ok(report(context, &ends.collect::<Vec<_>>()))
+    Ok(report(context, &ends.collect::<Vec<_>>(), args))
 }
 
 /// The keys of this run, and those that pkeys cannot rotate.
@@ -56,15 +56,20 @@ fn choose(repository: &Repository, keys: &UserKeys, args: &Rotate) -> Result<Cho
         Some(user) => key.user == *user && args.key.as_ref().is_none_or(|label| key.label == *label),
         None => due(key),
     };
-    let (places, left_out): (Vec<&UserKey>, Vec<_>) =
-        keys.all().iter().filter(wanted).partition(|key| key.is_rotatable() || key.state != State::Active);
+    let (places, left_out): (Vec<&UserKey>, Vec<_>) = keys
+        .all()
+        .iter()
+        .filter(wanted)
+        .partition(|key| args.emergency || key.is_rotatable() || key.state != State::Active);
     if let (Some(user), true) = (&args.user, places.is_empty()) {
         return Err(none(keys, user, args.key.as_ref(), !left_out.is_empty()));
     }
-    Ok(Chosen {
-        places: places.into_iter().map(UserKey::place).collect(),
-        left_out: left_out.into_iter().cloned().collect(),
-    })
+    let places: BTreeSet<_> = places.into_iter().map(UserKey::place).collect();
+    if args.emergency && places.len() > 1 {
+        let labels: Vec<_> = places.iter().map(|place| place.label.as_str()).collect();
+        return Err(Error::new("which of the keys was stolen?").hint(format!("--key {}", labels.join(", or --key "))));
+    }
+    Ok(Chosen { places, left_out: left_out.into_iter().cloned().collect() })
 }
 
 fn none(keys: &UserKeys, user: &UserName, label: Option<&KeyLabel>, some: bool) -> Error {
@@ -89,11 +94,15 @@ fn plan(context: &Context, repository: &Repository, keys: &UserKeys, places: &BT
         let Some(key) = keys.labelled(user, label).next() else { continue };
         let hosts = hosts_of(repository.manifest(), key);
         let names: Vec<_> = hosts.iter().map(|host| host.as_str()).collect();
-        let what = match (args.abort, Step::of(keys, place)) {
-            (true, _) => "back to the key of before",
-            (_, Step::Make) => "new key, prove it, remove the old one",
-            (_, Step::Prove) => "go on: prove the new key, remove the old one",
-            (_, Step::Revoke) => "go on: remove the old key",
+        let what = match Step::of(keys, place) {
+            _ if args.abort => "back to the key of before",
+            Step::Make if args.emergency && !key.is_rotatable() => "take it off wherever another key reaches",
+            Step::Make | Step::Prove if args.emergency => {
+                "take it off wherever another key reaches; new key, prove it, remove the old one"
+            }
+            Step::Make => "new key, prove it, remove the old one",
+            Step::Prove => "go on: prove the new key, remove the old one",
+            Step::Revoke => "go on: remove the old key",
         };
         context.ui.note(&format!("{user} {label}: {what}, on {}: {}", count(names.len(), "host"), names.join(" ")));
     }
@@ -113,6 +122,10 @@ fn rotate(
     let ui = &context.ui;
     let tell = |event: &Event| {
         ui.note(&match event {
+            Event::Open(host, error) => {
+                return ui.error(&error.clone().context(format!("{host}: the stolen key may still work there")));
+            }
+            Event::Withdrawn(host) => format!("{host}: refuses the stolen key"),
             Event::Made(fingerprint) => format!("made a new key, stored and read back: {fingerprint}"),
             Event::Deployed(host) => format!("{host}: has what keys.toml says"),
             Event::Proven(host) => format!("{host}: a login with the new key works"),
@@ -122,10 +135,14 @@ fn rotate(
         });
     };
     let rotation = Rotation { repository, keys, store: &*store, place: place.clone(), hosts, commits, tell: &tell };
-    if args.abort { rotation.abort() } else { rotation.run() }
+    match (args.abort, args.emergency) {
+        (true, _) => rotation.abort(),
+        (_, true) => rotation.emergency(),
+        _ => rotation.run(),
+    }
 }
 
-fn report(context: &Context, ends: &[(KeyPlace, Result<End>)]) -> bool {
+fn report(context: &Context, ends: &[(KeyPlace, Result<End>)], args: &Rotate) -> bool {
     if context.ui.json() {
         context.ui.out_json(&ends.iter().map(as_json).collect::<Vec<_>>());
     }
@@ -136,9 +153,13 @@ fn report(context: &Context, ends: &[(KeyPlace, Result<End>)]) -> bool {
                 context.ui.out(&format!("{} {user} {label}", context.ui.paint("waiting", Tone::Warn)));
                 hosts.iter().for_each(|(host, error)| context.ui.error(&error.clone().context(host)));
                 let them = count(hosts.len(), "host");
-                context.ui.note(&format!(
-                    "Nobody has lost access. It waits for {them}; then: `pkeys rotate {user} --key {label}`"
-                ));
+                let (calm, more) = match args.emergency {
+                    true => ("The stolen key may still work where it could not be taken off.", " --emergency"),
+                    false => ("Nobody has lost access.", ""),
+                };
+                context
+                    .ui
+                    .note(&format!("{calm} It waits for {them}; then: `pkeys rotate {user} --key {label}{more}`"));
             }
             Err(e) => context.ui.error(&e.clone().context(format!("{user} {label}"))),
         }

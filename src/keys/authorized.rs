@@ -23,7 +23,7 @@ pub fn hosts_of<'a>(manifest: &'a Manifest, key: &UserKey) -> BTreeSet<&'a HostN
 }
 
 fn is_authorized(manifest: &Manifest, key: &UserKey, host: &HostName) -> bool {
-    key.state.is_authorized() && is_selected(manifest, key, host)
+    key.state.is_authorized() && !key.revoked.contains(host) && is_selected(manifest, key, host)
 }
 
 fn is_selected(manifest: &Manifest, key: &UserKey, host: &HostName) -> bool {
@@ -39,7 +39,7 @@ pub fn locked_out<'a>(
     after: &UserKeys,
     user: &UserName,
 ) -> BTreeSet<&'a HostName> {
-    let remaining: BTreeSet<_> =
-        after.of(user).filter(|key| key.state == State::Active).flat_map(|key| hosts_of(manifest, key)).collect();
-    before.of(user).flat_map(|key| hosts_of(manifest, key)).filter(|host| !remaining.contains(host)).collect()
+    let active =
+        |host: &&HostName| after.of(user).any(|key| key.state == State::Active && is_authorized(manifest, key, host));
+    before.of(user).flat_map(|key| hosts_of(manifest, key)).filter(|host| !active(host)).collect()
 }

@@ -40,6 +40,8 @@ struct Entry {
     hosts: Option<Vec<Selector>>,
     #[serde(default)]
     proven: BTreeSet<HostName>,
+    #[serde(default)]
+    revoked: BTreeSet<HostName>,
 }
 
 /// A TOML date.
@@ -122,8 +124,10 @@ impl UserKeys {
             if let Some(hosts) = &key.hosts {
                 put("hosts", &hosts.iter().map(ToString::to_string).collect::<toml_edit::Value>());
             }
-            if !key.proven.is_empty() {
-                put("proven", &key.proven.iter().map(HostName::as_str).collect::<toml_edit::Value>());
+            for (name, hosts) in [("proven", &key.proven), ("revoked", &key.revoked)] {
+                if !hosts.is_empty() {
+                    put(name, &hosts.iter().map(HostName::as_str).collect::<toml_edit::Value>());
+                }
             }
         }
         text
@@ -132,8 +136,8 @@ impl UserKeys {
 
 impl Entry {
     fn into_key(self) -> UserKey {
-        let Self { user, label, state, public, options, added, private, hosts, proven } = self;
-        UserKey { user, label, state, public, options, added: added.0, private, hosts, proven }
+        let Self { user, label, state, public, options, added, private, hosts, proven, revoked } = self;
+        UserKey { user, label, state, public, options, added: added.0, private, hosts, proven, revoked }
     }
 }
 

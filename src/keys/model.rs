@@ -69,6 +69,8 @@ pub struct UserKey {
     pub hosts: Option<Vec<Selector>>,
     /// Hosts that are done: a pending key was proven there by a login, a retiring one was seen to be refused.
     pub proven: BTreeSet<HostName>,
+    /// Hosts on which it is not authorized any more although it is active: `pkeys rotate --emergency` took it away.
+    pub revoked: BTreeSet<HostName>,
 }
 
 impl UserKey {

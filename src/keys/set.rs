@@ -100,6 +100,7 @@ impl UserKeys {
         let named = crate::manifest::Selector::Host(host.clone());
         for key in &mut self.keys {
             key.proven.remove(host);
+            key.revoked.remove(host);
             if let Some(hosts) = &mut key.hosts {
                 hosts.retain(|selector| *selector != named);
             }

@@ -44,21 +44,34 @@ pub fn login(address: &str, user: &UserName, fingerprint: &str, agent: &Agent) -
 
 /// What OpenSSH's own protocol says: which keys it offered, and which one was taken.
 fn verdict(said: &str, fingerprint: &str) -> Option<Login> {
-    let names = |line: &str| line.split_ascii_whitespace().any(|word| word == fingerprint);
-    let mut offered = false;
-    let mut taken = false;
-    for line in said.lines() {
-        offered |= line.contains("Offering public key:") && names(line);
-        if line.contains("Server accepts key:") {
-            taken = names(line);
-        }
-        if line.starts_with("Authenticated to ") || line.contains("debug1: Authentication succeeded") {
-            return Some(if taken { Login::Accepted } else { Login::Refused });
-        }
+    if said.lines().any(is_in) {
+        let this = taken(said).is_some_and(|taken| taken == fingerprint);
+        return Some(if this { Login::Accepted } else { Login::Refused });
     }
     // It was offered, and the conversation went on to its end without it.
     let ended = said.contains("Permission denied") || said.contains("No more authentication methods to try");
-    (offered && ended).then_some(Login::Refused)
+    (offered(said, fingerprint) && ended).then_some(Login::Refused)
+}
+
+/// Whether a line says that somebody was let in.
+pub(super) fn is_in(line: &str) -> bool {
+    line.starts_with("Authenticated to ") || line.contains("debug1: Authentication succeeded")
+}
+
+/// Whether a key was offered.
+pub(super) fn offered(said: &str, fingerprint: &str) -> bool {
+    said.lines().any(|line| line.contains("Offering public key:") && names(line) == Some(fingerprint))
+}
+
+/// The fingerprint of the key that the host accepted last before it let somebody in.
+pub(super) fn taken(said: &str) -> Option<&str> {
+    let before = said.lines().take_while(|line| !is_in(line));
+    before.filter(|line| line.contains("Server accepts key:")).last().and_then(names)
+}
+
+/// The fingerprint in a line.
+pub(super) fn names(line: &str) -> Option<&str> {
+    line.split_ascii_whitespace().find(|word| word.starts_with("SHA256:"))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod agent;
 mod known;
 mod login;
 mod push;
+mod query;
 mod scan;
 mod ssh;
 
@@ -13,4 +14,5 @@ pub use agent::Agent;
 pub use known::{known_name, shows_key, trust};
 pub use login::{Login, login};
 pub use push::{Activation, Answer, push};
+pub use query::{PublicKey, accepts, login_key};
 pub use scan::{HostKey, scan};

@@ -57,13 +57,22 @@ impl Wanted {
 
     /// The fingerprint of all that goes in, with the given versions. Public: hashes nothing of a value.
     pub fn fingerprint(&self, versions: &BTreeMap<SecretName, String>) -> String {
+        self.fingerprint_with(versions, &self.authorized_keys)
+    }
+
+    /// The same with other users' keys.
+    pub fn fingerprint_with(
+        &self,
+        versions: &BTreeMap<SecretName, String>,
+        authorized_keys: &BTreeMap<UserName, Vec<String>>,
+    ) -> String {
         let secrets: Vec<_> = self
             .secrets
             .iter()
             .map(|(name, s)| (name, s.origin.reference.to_string(), versions.get(name), s.trim))
             .collect();
         let recipients: Vec<_> = self.recipients.iter().map(ToString::to_string).collect();
-        let all = (FORMAT, secrets, recipients, &self.authorized_keys);
+        let all = (FORMAT, secrets, recipients, authorized_keys);
         format!("sha256:{}", sha256_hex(&serde_json::to_vec(&all).expect("names and numbers only")))
     }
 
@@ -131,6 +140,13 @@ pub enum Reason {
     Keys(UserName),
     /// A setting such as `trim`.
     Settings,
+}
+
+impl Reason {
+    /// Whether it is in the public half alone.
+    pub(super) fn is_public(&self) -> bool {
+        matches!(self, Self::Keys(_))
+    }
 }
 
 impl fmt::Display for Reason {

@@ -18,6 +18,13 @@ pub struct HostPlan {
     pub state: State,
 }
 
+impl HostPlan {
+    /// Whether nothing but users' keys changes: the encrypted half stays as it is.
+    pub(super) fn keeps_payload(&self) -> bool {
+        matches!(&self.state, State::Stale { reasons, .. } if reasons.iter().all(Reason::is_public))
+    }
+}
+
 /// Where a host's bundle stands.
 #[derive(Debug)]
 pub enum State {
@@ -42,7 +49,7 @@ pub fn plan(repository: &Repository, sources: &Sources, hosts: &[HostName], forc
     let open: BTreeSet<Origin> = looked
         .iter()
         .filter_map(|(_, look)| look.as_ref().ok())
-        .filter(|look| look.reasons.is_empty())
+        .filter(|look| look.asks())
         .flat_map(|look| look.wanted.secrets.values().map(|secret| secret.origin.clone()))
         .collect();
     let versions = sources.versions(&open);
@@ -59,7 +66,7 @@ pub fn plan(repository: &Repository, sources: &Sources, hosts: &[HostName], forc
 struct Look {
     wanted: Wanted,
     rendered: Option<BundleManifest>,
-    /// Empty: it depends on the versions.
+    /// With none but public ones, it depends on the versions too.
     reasons: Vec<Reason>,
 }
 
@@ -86,22 +93,28 @@ fn look(
         (Some(old), Ok(())) => {
             let versions = wanted.rendered_versions(old);
             reasons.extend(wanted.differences(old, &versions));
-            if reasons.is_empty() && wanted.fingerprint(&versions) != old.inputs {
+            let same = || wanted.fingerprint_with(&versions, &old.authorized_keys) == old.inputs;
+            if reasons.iter().all(Reason::is_public) && !same() {
                 reasons.push(Reason::Settings);
             }
         }
         (None, Ok(())) => {}
     }
-    if reasons.is_empty() && force {
+    if force && reasons.iter().all(Reason::is_public) {
         reasons.push(Reason::Forced);
     }
     Ok(Look { wanted, rendered, reasons })
 }
 
 impl Look {
+    /// Whether the versions have to be known.
+    fn asks(&self) -> bool {
+        self.reasons.iter().all(Reason::is_public)
+    }
+
     fn settle(self, host: &HostName, versions: &BTreeMap<Origin, Result<crate::source::Version>>) -> HostPlan {
         let Self { wanted, rendered, mut reasons } = self;
-        if reasons.is_empty()
+        if reasons.iter().all(Reason::is_public)
             && let Some(old) = &rendered
         {
             let now: Result<BTreeMap<SecretName, String>> = wanted
@@ -115,6 +128,8 @@ impl Look {
                 .collect();
             match now {
                 Ok(now) => reasons = wanted.differences(old, &now),
+                // Users' keys do not wait for a source that is down.
+                Err(_) if !reasons.is_empty() => {}
                 Err(e) => return HostPlan { host: host.clone(), rendered, state: State::Failed(e) },
             }
         }

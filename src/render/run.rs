@@ -4,7 +4,7 @@ use crate::base::{Error, HostName, Result, secret::without_final_newline};
 use crate::bundle::{self, FORMAT, Manifest as BundleManifest, Payload, SecretEntry, Signed};
 use crate::manifest::{Origin, Repository};
 use crate::operator::Keys;
-use crate::render::{HostPlan, Sources, State, Wanted};
+use crate::render::{HostPlan, Sources, State, Wanted, verify};
 use crate::source::Value;
 use ssh_key::PrivateKey;
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,8 +42,9 @@ pub fn run(
         return Ok(Vec::new());
     }
     let key = signing_key(repository, keys)?;
+    let sealed_anew = stale.iter().filter(|(plan, _)| !plan.keeps_payload());
     let needed: BTreeSet<Origin> =
-        stale.iter().flat_map(|(_, wanted)| wanted.secrets.values().map(|secret| secret.origin.clone())).collect();
+        sealed_anew.flat_map(|(_, wanted)| wanted.secrets.values().map(|secret| secret.origin.clone())).collect();
     let values = sources.read(&needed);
     let callbacks = keys.callbacks();
 
@@ -53,7 +54,11 @@ pub fn run(
         while let Some((plan, wanted)) = stale.get(next.fetch_add(1, Ordering::Relaxed)) {
             let host = &plan.host;
             let generation = plan.rendered.as_ref().map_or(0, |old| old.generation) + 1;
-            let result = seal(host, generation, wanted, &values, key, callbacks.clone())
+            let sealed = match &plan.rendered {
+                Some(old) if plan.keeps_payload() => reuse(repository, host, generation, wanted, old, key),
+                _ => seal(host, generation, wanted, &values, key, callbacks.clone()),
+            };
+            let result = sealed
                 .and_then(|(signed, payload)| bundle::write(&repository.bundle(host), &signed, &payload))
                 .map(|()| generation);
             let rendered = Rendered { host: host.clone(), result };
@@ -112,14 +117,43 @@ fn seal(
         format: FORMAT.into(),
         host: host.clone(),
         generation,
-        created: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        created: now(),
         payload: Payload::of(&payload),
         recipients: wanted.recipient_ids(),
         secrets: entries,
         authorized_keys: wanted.authorized_keys.clone(),
         inputs: wanted.fingerprint(&versions),
-    }
-    .to_bytes();
+    };
+    Ok((signed(&manifest, key)?, payload))
+}
+
+/// The encrypted half as it is, under a new public one: users' keys stand in public, and no secret has to be read.
+fn reuse(
+    repository: &Repository,
+    host: &HostName,
+    generation: u64,
+    wanted: &Wanted,
+    old: &BundleManifest,
+    key: &PrivateKey,
+) -> Result<(Signed, Vec<u8>)> {
+    let payload = verify(repository, host)?.payload(&repository.bundle(host))?;
+    let manifest = BundleManifest {
+        generation,
+        created: now(),
+        authorized_keys: wanted.authorized_keys.clone(),
+        inputs: wanted.fingerprint(&wanted.rendered_versions(old)),
+        ..old.clone()
+    };
+    Ok((signed(&manifest, key)?, payload))
+}
+
+fn signed(manifest: &BundleManifest, key: &PrivateKey) -> Result<Signed> {
+    let manifest = manifest.to_bytes();
     let signature = bundle::sign(&manifest, key)?.into_bytes();
-    Ok((Signed { manifest, signature }, payload))
+    Ok(Signed { manifest, signature })
+}
+
+/// RFC 3339, UTC.
+fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

@@ -32,6 +32,7 @@ impl Rotation<'_> {
             added: today(),
             private: Some(self.store.reference(&self.place)?),
             proven: BTreeSet::new(),
+            revoked: BTreeSet::new(),
             ..active
         })?;
         self.log("pending", fingerprint.clone())?;

@@ -5,6 +5,7 @@
 
 mod commits;
 mod deploy;
+mod emergency;
 mod host;
 mod hosts;
 mod make;
@@ -60,6 +61,10 @@ pub enum Event {
     Promoted(usize),
     /// The old key was refused, and the new one works.
     Refused(HostName),
+    /// A host refuses the stolen key.
+    Withdrawn(HostName),
+    /// A host from which the stolen key could not be taken, and why.
+    Open(HostName, Error),
     /// The old key is not authorized any more: its private half is kept until this day.
     Archived(String),
 }
@@ -127,6 +132,10 @@ impl Rotation<'_> {
         let mut keys = UserKeys::load(self.repository)?;
         let KeyPlace { user, label } = &self.place;
         match Step::of(&keys, &self.place) {
+            _ if keys.labelled(user, label).any(|key| !key.revoked.is_empty()) => {
+                return Err(Error::new("the key of before was withdrawn as stolen: there is no way back to it")
+                    .hint(format!("go on: `pkeys rotate {user} --key {label} --emergency`")));
+            }
             Step::Make => {
                 return Err(
                     Error::new(format!("no rotation of {user} {label} is under way")).hint("nothing was changed")

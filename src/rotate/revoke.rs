@@ -1,6 +1,6 @@
 //! The last step: the old key is removed everywhere, seen to be refused, and archived.
 
-use crate::base::{Error, Result};
+use crate::base::{Error, Result, UserName};
 use crate::keys::{State, UserKey, UserKeys};
 use crate::remote::{self, Agent, Login};
 use crate::rotate::hosts::Waiting;
@@ -54,13 +54,17 @@ impl Rotation<'_> {
     }
 }
 
+/// That a host authorizes a key by itself.
+pub(super) fn still_accepted(user: &UserName) -> Error {
+    Error::new("it still accepts the old key, which pkeys does not authorize any more").hint(format!(
+        "it is authorized elsewhere too: ~{user}/.ssh/authorized_keys, or users.users.{user}.openssh.authorizedKeys"
+    ))
+}
+
 /// Whether a host refuses the old key and accepts the new one.
 fn is_gone(address: &str, (old, old_agent): (&UserKey, &Agent), (new, new_agent): (&UserKey, &Agent)) -> Result<()> {
     if remote::login(address, &old.user, &old.public.fingerprint(), old_agent)? == Login::Accepted {
-        return Err(Error::new("it still accepts the old key, which pkeys does not authorize any more").hint(format!(
-            "it is authorized elsewhere too: ~{}/.ssh/authorized_keys, or users.users.{0}.openssh.authorizedKeys",
-            old.user
-        )));
+        return Err(still_accepted(&old.user));
     }
     if remote::login(address, &new.user, &new.public.fingerprint(), new_agent)? == Login::Refused {
         return Err(Error::new("it does not accept the new key any more")
