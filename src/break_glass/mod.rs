@@ -8,9 +8,11 @@ mod input;
 mod lines;
 mod share;
 mod shares;
+mod sheet;
 mod typed;
 
 pub use identity::{BreakGlassIdentity, fingerprint};
 pub use input::{Input, parse_input};
 pub use share::Share;
 pub use shares::{MAX_SHARES, combine, split};
+pub use sheet::{About, COMBINE, key_sheet, share_sheet};
