@@ -33,6 +33,25 @@ fn what_is_too_few_is_too_few_also_for_the_mathematics() {
     assert!(interpolate(&[&shares[0], &shares[3], &shares[4]]).is_some());
 }
 
+/// `split(bytes(range(32)), 5, 3)` of pyshamir 1.1.0, a port of HashiCorp Vault's `shamir`: x, and the 32 y.
+const OF_VAULT: [(u8, &str); 3] = [
+    (253, "2608c29babab5272f1d0d7ea1a5fbede7e9585e3689c53c15fbefef22b918dd7"),
+    (12, "2de1e506016d5839496bbfa7498f49cf314812855843c3a1108554d1a16faed8"),
+    (112, "6705e30703c2714d733044284a5d2d0a69fb588628a654ab0fc1ec939562a5ac"),
+];
+
+#[test]
+fn shares_made_by_vaults_implementation_are_combined() {
+    let byte = |hex: &str, at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+    let key = BreakGlassIdentity::from_scalar(&(0..32).collect::<Vec<_>>()).unwrap();
+    let share = |(x, y): &(u8, &str)| {
+        let point: Vec<_> = [*x].into_iter().chain((0..64).step_by(2).map(|at| byte(y, at))).collect();
+        Share::new(&key.fingerprint(), 3, 5, &point).unwrap()
+    };
+    let shares: Vec<_> = OF_VAULT.iter().map(share).collect();
+    assert_eq!(combine(&shares).unwrap().text(), key.text());
+}
+
 #[test]
 fn a_foreign_share_is_named_whichever_comes_first() {
     let shares = split(&key(), 2, 3).unwrap();
