@@ -1,4 +1,5 @@
 //! The break-glass sheets, used as a person uses them: printed, scanned, typed, with programs that we did not write.
+#![cfg(feature = "operator")]
 
 mod common;
 

@@ -7,7 +7,6 @@ fn key() -> BreakGlassIdentity {
     BreakGlassIdentity::generate().unwrap()
 }
 
-/// Without the texts of tags, as a reader sees it.
 fn page(sheet: &SecretBytes) -> &str {
     sheet.expose_str().unwrap()
 }
