@@ -2,9 +2,12 @@
 #![cfg(feature = "operator")]
 
 mod common;
+#[path = "break_glass/page.rs"]
+mod page;
 
 use bech32::{Bech32, Hrp, primitives::decode::CheckedHrpstring};
 use common::{Sandbox, run, run_command};
+use page::{between, rows};
 use pkeys::break_glass::{About, BreakGlassIdentity, COMBINE, Share, combine, key_sheet, share_sheet, split};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -76,34 +79,6 @@ fn each_sheet_is_one_page_of_a4_and_letter_and_its_code_is_read_back() {
     }
 }
 
-/// The text of what stands between two marks of a page.
-fn between(page: &str, start: &str, end: &str) -> Vec<String> {
-    let plain = |html: &str| {
-        let mut plain = String::new();
-        for part in html.split('<') {
-            plain.push_str(part.split_once('>').map_or(part, |(_, text)| text));
-        }
-        ["&lt;", "&gt;", "&#39;", "&quot;", "&amp;"]
-            .iter()
-            .zip(["<", ">", "'", "\"", "&"])
-            .fold(plain, |text, (from, to)| text.replace(from, to))
-    };
-    let found = page.split(start).skip(1).map(|rest| rest.split_once(end).expect("it ends").0);
-    found.map(|html| plain(&format!("x{html}"))).collect()
-}
-
-/// A sheet's rows: label, groups, checksum.
-fn rows(page: &str) -> Vec<(String, String, String)> {
-    let row = |row: &str| {
-        let cell = |start| between(row, start, "</t");
-        (cell("<th").remove(0), cell("<td").join(" "), cell("<td class=\"sum\"").remove(0))
-    };
-    let all: Vec<_> = page.split("<tr>").skip(1).map(|rest| row(rest.split_once("</tr>").unwrap().0)).collect();
-    all.into_iter()
-        .map(|(label, groups, sum)| (label, groups[..groups.len() - sum.len()].trim().to_owned(), sum))
-        .collect()
-}
-
 /// A repository with one host, whose bundle, local secret and escrow the key opens.
 fn repository(key: &BreakGlassIdentity) -> Sandbox {
     let sandbox = Sandbox::new();
@@ -155,6 +130,17 @@ fn debians_age_and_tar_open_everything_with_what_is_typed_from_the_key_sheet() {
     // In small letters and with spaces, as it is comfortable.
     let typed: String = rows(&page).iter().map(|(_, groups, _)| groups.to_lowercase() + "\n").collect();
     assert_eq!(follow(&sandbox, &page, &typed), format!("{}\n{SEEN}", key.recipient()));
+}
+
+#[test]
+fn debians_age_opens_with_the_file_behind_a_passphrase() {
+    let key = BreakGlassIdentity::generate().unwrap();
+    let sandbox = repository(&key);
+    let passphrase = pkeys::base::SecretBytes::copy_of(b"correct horse");
+    let file = sandbox.path("break-glass.age");
+    std::fs::write(&file, key.locked_file(&passphrase).unwrap()).unwrap();
+    let ran = sandbox.typing(&format!("age -d -i {} secrets/token.age", file.display()), &["correct horse"]);
+    assert!(ran.good().trim_end().ends_with("hunter2"));
 }
 
 #[test]
