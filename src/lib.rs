@@ -9,6 +9,8 @@ pub mod activate;
 #[cfg(feature = "operator")]
 pub mod audit;
 pub mod base;
+#[cfg(feature = "operator")]
+pub mod break_glass;
 pub mod bundle;
 #[cfg(feature = "operator")]
 pub mod cli;

@@ -32,6 +32,8 @@ const FORBIDDEN: &[&str] = &[
     "toml_edit",
     "keyring",
     "indicatif",
+    "qrcode",
+    "vsss-rs",
 ];
 
 fn crates(tree: &str) -> Vec<&str> {
@@ -49,7 +51,7 @@ fn the_hosts_program_has_no_http_tls_async_or_policy_crate() {
 #[test]
 fn the_list_names_crates_that_the_operators_program_really_has() {
     let tree = tree(&[]);
-    for name in ["reqwest", "hyper", "rustls", "ring", "tokio", "toml_edit"] {
+    for name in ["reqwest", "hyper", "rustls", "ring", "tokio", "toml_edit", "qrcode", "vsss-rs"] {
         assert!(crates(&tree).contains(&name), "{name}");
     }
 }

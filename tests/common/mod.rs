@@ -130,16 +130,20 @@ impl Sandbox {
     /// Runs `pkeys` on a terminal of its own and types these lines, each once it is asked for.
     #[track_caller]
     pub fn pkeys_typing(&self, arguments: &[&str], lines: &[&str]) -> Ran {
+        self.typing(&format!("{} '{}'", pkeys_binary(), arguments.join("' '")), lines)
+    }
+
+    /// The same for any command line.
+    #[track_caller]
+    pub fn typing(&self, line: &str, lines: &[&str]) -> Ran {
         use std::io::Read;
-        let quoted: Vec<_> = arguments.iter().map(|a| format!("'{a}'")).collect();
-        let line = format!("{} {}", pkeys_binary(), quoted.join(" "));
         let mut child = self
             .command_of("script")
-            .args(["-qec", &line, "/dev/null"])
+            .args(["-qec", line, "/dev/null"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .expect("script is installed by tests/run");
+            .expect("tests/run installs it");
         let (mut keyboard, mut screen) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
         let (mut seen, mut lines, mut byte) = (Vec::new(), lines.iter(), [0]);
         while screen.read(&mut byte).is_ok_and(|n| n == 1) {
@@ -214,7 +218,7 @@ impl Sandbox {
 /// Whether the last line on a screen is a question.
 fn asks(screen: &[u8]) -> bool {
     let line = screen.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
-    let questions = ["Passphrase for", "New passphrase", "The same again", "Value of", "Connect token"];
+    let questions = ["Enter pass", "Passphrase for", "New passphrase", "The same again", "Value of", "Connect token"];
     line.ends_with(b"[y/N] ") || line.ends_with(b": ") && questions.iter().any(|q| line.starts_with(q.as_bytes()))
 }
 

@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""Puts a break-glass key together from its shares, without pkeys. Needs Python 3.6 and nothing else.
+
+    python3 combine.py > /dev/shm/key
+
+Type the lines of the shares as they stand on their sheets (2.1 QQQQQ ... 7F3A), or scan the codes (PKEYS-SHARE-1...);
+end with Ctrl-D. The format: docs/break-glass.md of pkeys.
+"""
+import binascii
+import sys
+
+ALPHABET = "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L"
+PREFIX = "PKEYS-SHARE-1"
+
+
+def bech32_checksum(prefix, values):
+    """The six values of BIP 173 that make `prefix`1`values` valid."""
+    prefix = prefix.lower()
+    spread = [ord(c) >> 5 for c in prefix] + [0] + [ord(c) & 31 for c in prefix]
+    check = 1
+    for value in spread + values + [0] * 6:
+        top = check >> 25
+        check = (check & 0x1FFFFFF) << 5 ^ value
+        for bit, generator in enumerate([0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3]):
+            if top >> bit & 1:
+                check ^= generator
+    check ^= 1
+    return [check >> 5 * (5 - i) & 31 for i in range(6)]
+
+
+def multiply(a, b):
+    """In GF(2^8) with the polynomial of AES, x^8 + x^4 + x^3 + x + 1."""
+    product = 0
+    while b:
+        if b & 1:
+            product ^= a
+        a = a << 1 ^ (a >> 7) * 0x11B
+        b >>= 1
+    return product
+
+
+def inverse(a):
+    product = 1
+    for _ in range(254):
+        product = multiply(product, a)
+    return product
+
+
+def read_shares(lines):
+    whole, parts = [], {}
+    for line in lines:
+        words = line.upper().split()
+        if not words:
+            continue
+        if words[0].startswith(PREFIX):
+            whole.append("".join(words)[len(PREFIX):])
+            continue
+        label, text = words[0], "".join(words[1:]).replace("-", "")
+        if "%04X" % binascii.crc_hqx((label + text[:-4]).encode(), 0xFFFF) != text[-4:]:
+            sys.exit("line %s does not fit its checksum: type it again" % (label if len(label) < 5 else "without number"))
+        share, number = label.split(".")
+        parts.setdefault(share, {})[number] = text[:-4]
+    return whole + ["".join(text for _, text in sorted(part.items())) for part in parts.values()]
+
+
+def read_bytes(number, text):
+    values = [ALPHABET.find(c) for c in text]
+    if len(text) != 69 or -1 in values or bech32_checksum(PREFIX[:-1], values[:-6]) != values[-6:]:
+        sys.exit("the %d. share is damaged or not complete" % number)
+    bits = "".join("{:05b}".format(value) for value in values[:-6])
+    return int(bits[: 39 * 8], 2).to_bytes(39, "big")
+
+
+shares = [read_bytes(i + 1, text) for i, text in enumerate(read_shares(sys.stdin))]
+if not shares or len({share[:6] for share in shares}) != 1:
+    sys.exit("these are not shares of one key")
+points = {share[6]: share[7:] for share in shares}
+if len(points) < shares[0][4]:
+    sys.exit("%d different shares are there, %d are needed" % (len(points), shares[0][4]))
+
+key = bytes(32)
+for x, ys in points.items():
+    weight = 1
+    for other in points:
+        if other != x:
+            weight = multiply(weight, multiply(other, inverse(other ^ x)))
+    key = bytes(k ^ multiply(weight, y) for k, y in zip(key, ys))
+
+bits = "".join("{:08b}".format(byte) for byte in key) + "0" * 4
+values = [int(bits[i : i + 5], 2) for i in range(0, 260, 5)]
+print("AGE-SECRET-KEY-1" + "".join(ALPHABET[v] for v in values + bech32_checksum("age-secret-key-", values)))

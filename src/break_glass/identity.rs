@@ -1,0 +1,171 @@
+//! A break-glass identity: an age X25519 key that exists in memory only.
+
+use super::bech32;
+use crate::base::{Error, Result, SecretBytes};
+use crate::bundle::{Identity, Recipient, identity, sha256_hex};
+use age::secrecy::{ExposeSecret, SecretString};
+use std::io::Write;
+
+/// What stands before the `1` of an age identity.
+const PREFIX: &str = "age-secret-key-";
+
+/// The private key that opens everything. It prints nothing and is wiped when dropped.
+pub struct BreakGlassIdentity {
+    /// `AGE-SECRET-KEY-1…`, in capitals.
+    text: SecretBytes,
+    recipient: Recipient,
+}
+
+impl BreakGlassIdentity {
+    /// Makes a new one.
+    ///
+    /// # Errors
+    /// Never, unless the age crate makes a key that it cannot read.
+    pub fn generate() -> Result<Self> {
+        Self::of(&age::x25519::Identity::generate())
+    }
+
+    /// Reads `AGE-SECRET-KEY-1…`, in capitals or not.
+    ///
+    /// # Errors
+    /// When it is no age X25519 identity. The text is not repeated.
+    pub fn parse(text: &str) -> Result<Self> {
+        let key = text.trim().parse::<age::x25519::Identity>().map_err(|_| {
+            Error::new("the key does not fit its own checksum")
+                .hint("compare it with the sheet, character by character; B, I, O and 1 never stand behind the first 1")
+        })?;
+        Self::of(&key)
+    }
+
+    fn of(key: &age::x25519::Identity) -> Result<Self> {
+        let text = SecretBytes::copy_of(key.to_string().expose_secret().as_bytes());
+        Ok(Self { text, recipient: key.to_public().to_string().parse()? })
+    }
+
+    /// The text of an age identity: `AGE-SECRET-KEY-1…` without a newline.
+    pub fn text(&self) -> &SecretBytes {
+        &self.text
+    }
+
+    /// The public side: everything is encrypted to it.
+    pub fn recipient(&self) -> &Recipient {
+        &self.recipient
+    }
+
+    /// The name that a person can compare: see [`fingerprint`].
+    pub fn fingerprint(&self) -> String {
+        fingerprint(&self.recipient)
+    }
+
+    /// As what `bundle` decrypts with.
+    ///
+    /// # Errors
+    /// Never for an identity that was made or parsed here.
+    pub fn to_identity(&self) -> Result<Identity> {
+        let mut found = identity::parse(&self.text, "the break-glass key", age::NoCallbacks)?;
+        found.pop().ok_or_else(|| Error::new("the break-glass key holds no identity"))
+    }
+
+    /// An age identity file behind a passphrase, armored: `age -d -i FILE …` asks for the passphrase and uses it.
+    ///
+    /// # Errors
+    /// When the passphrase is empty or no text.
+    pub fn locked_file(&self, passphrase: &SecretBytes) -> Result<Vec<u8>> {
+        let failed = |_| Error::new("cannot encrypt the identity");
+        let passphrase = passphrase.expose_str().filter(|text| !text.is_empty());
+        let passphrase = passphrase.ok_or_else(|| Error::new("the passphrase is empty or not UTF-8 text"))?;
+        let head = format!("# pkeys break-glass identity {}\n# public key: {}\n", self.fingerprint(), self.recipient);
+        let mut plain = SecretBytes::with_capacity(head.len() + self.text.len() + 1);
+        for part in [head.as_bytes(), self.text.expose(), b"\n"] {
+            plain.extend(part);
+        }
+        let mut file = Vec::new();
+        let armor = age::armor::ArmoredWriter::wrap_output(&mut file, age::armor::Format::AsciiArmor);
+        let secret = SecretString::from(passphrase.to_owned());
+        let writer = age::Encryptor::with_user_passphrase(secret).wrap_output(armor.map_err(failed)?);
+        let mut writer = writer.map_err(failed)?;
+        writer.write_all(plain.expose()).and_then(|()| writer.finish()?.finish()).map_err(failed)?;
+        Ok(file)
+    }
+
+    /// The key's 32 bytes, for sharing.
+    pub(super) fn scalar(&self) -> Result<SecretBytes> {
+        let text = self.text.expose_str().unwrap_or_default();
+        bech32::decode(PREFIX, text).ok_or_else(|| Error::new("the break-glass key cannot be read"))
+    }
+
+    /// The identity of 32 bytes.
+    pub(super) fn from_scalar(scalar: &[u8]) -> Result<Self> {
+        Self::parse(bech32::encode(PREFIX, scalar).expose_str().unwrap_or_default())
+    }
+}
+
+impl std::fmt::Debug for BreakGlassIdentity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "[break-glass identity {}]", self.fingerprint())
+    }
+}
+
+/// Eight hexadecimal digits that name a break-glass identity: the start of the SHA-256 of its recipient, which is
+/// public, so that they say nothing of the key.
+pub fn fingerprint(recipient: &Recipient) -> String {
+    let mut digits = sha256_hex(recipient.to_string().as_bytes());
+    digits.truncate(8);
+    digits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bundle::{decrypt, encrypt};
+
+    #[derive(Clone)]
+    struct Knows(&'static str);
+    impl age::Callbacks for Knows {
+        fn display_message(&self, _: &str) {}
+        fn confirm(&self, _: &str, _: &str, _: Option<&str>) -> Option<bool> {
+            None
+        }
+        fn request_public_string(&self, _: &str) -> Option<String> {
+            None
+        }
+        fn request_passphrase(&self, _: &str) -> Option<SecretString> {
+            Some(SecretString::from(self.0))
+        }
+    }
+
+    #[test]
+    fn what_is_encrypted_to_its_recipient_it_opens() {
+        let key = BreakGlassIdentity::generate().unwrap();
+        let plain = SecretBytes::copy_of(b"hunter2");
+        let file = encrypt(&plain, std::slice::from_ref(key.recipient()), age::NoCallbacks).unwrap();
+        assert_eq!(decrypt(&file, &[key.to_identity().unwrap()], 100).unwrap(), plain);
+    }
+
+    #[test]
+    fn its_32_bytes_give_the_same_text_again_and_debug_says_the_fingerprint_only() {
+        let key = BreakGlassIdentity::generate().unwrap();
+        let again = BreakGlassIdentity::from_scalar(key.scalar().unwrap().expose()).unwrap();
+        assert_eq!(key.text(), again.text());
+        assert_eq!(key.scalar().unwrap().len(), 32);
+        assert_eq!(format!("{key:?}"), format!("[break-glass identity {}]", key.fingerprint()));
+    }
+
+    #[test]
+    fn the_fingerprint_is_the_start_of_the_recipients_sha256() {
+        // printf %s age1… | sha256sum | cut -c1-8
+        let recipient = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
+        assert_eq!(fingerprint(&recipient.parse().unwrap()), "cf7e5682");
+    }
+
+    #[test]
+    fn a_file_behind_a_passphrase_opens_with_it_and_with_no_other() {
+        let key = BreakGlassIdentity::generate().unwrap();
+        let file = key.locked_file(&SecretBytes::copy_of(b"correct horse")).unwrap();
+        let file = SecretBytes::new(file);
+        let found = identity::parse(&file, "FILE", Knows("correct horse")).unwrap();
+        assert_eq!(found[0].public(), Some(key.recipient().id()));
+        assert!(identity::parse(&file, "FILE", Knows("wrong")).is_err());
+        assert!(key.locked_file(&SecretBytes::copy_of(b"")).is_err());
+    }
+}

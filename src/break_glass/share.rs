@@ -1,0 +1,90 @@
+//! One share of a break-glass key: `PKEYS-SHARE-1…`, Bech32 over 39 bytes.
+//!
+//! The bytes: 4 of the key's fingerprint, how many shares open it, how many there are, this one's number (the x of
+//! Shamir's scheme), and 32 bytes (the y, one for each byte of the key).
+
+use super::bech32;
+use crate::base::{Error, Result, SecretBytes};
+
+const PREFIX: &str = "pkeys-share-";
+const HEAD: usize = 7;
+/// The bytes of a share: head and value.
+const BYTES: usize = HEAD + 32;
+
+/// One holder's share. It says nothing of the key, prints nothing, and is wiped when dropped.
+pub struct Share {
+    bytes: SecretBytes,
+}
+
+impl Share {
+    /// Reads `PKEYS-SHARE-1…`, in capitals or not.
+    ///
+    /// # Errors
+    /// When it is no share or was damaged. The text is not repeated.
+    pub fn parse(text: &str) -> Result<Self> {
+        let damaged = || {
+            Error::new("it does not fit its own checksum")
+                .hint("compare it with the sheet, character by character, or scan the sheet's code again")
+        };
+        let bytes = bech32::decode(PREFIX, text.trim()).ok_or_else(damaged)?;
+        if bytes.len() != BYTES {
+            return Err(damaged());
+        }
+        let share = Self { bytes };
+        if share.number() == 0 || share.threshold() < 2 || share.count() < share.threshold() {
+            return Err(damaged());
+        }
+        Ok(share)
+    }
+
+    /// A share of the key with this fingerprint. `point` is Shamir's x and, behind it, the 32 y.
+    pub(super) fn new(fingerprint: &str, threshold: u8, count: u8, point: &[u8]) -> Result<Self> {
+        let mut bytes = SecretBytes::with_capacity(BYTES);
+        let name = u32::from_str_radix(fingerprint, 16).unwrap_or_default();
+        for part in [&name.to_be_bytes()[..], &[threshold, count], point] {
+            bytes.extend(part);
+        }
+        if bytes.len() == BYTES { Ok(Self { bytes }) } else { Err(Error::new("the key could not be shared")) }
+    }
+
+    /// The text: `PKEYS-SHARE-1…`, in capitals.
+    pub fn text(&self) -> SecretBytes {
+        bech32::encode(PREFIX, self.bytes.expose())
+    }
+
+    /// The fingerprint of the key that it is a share of.
+    pub fn fingerprint(&self) -> String {
+        self.bytes.expose()[..4].iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// How many shares open the key.
+    pub fn threshold(&self) -> u8 {
+        self.bytes.expose()[4]
+    }
+
+    /// How many shares were made.
+    pub fn count(&self) -> u8 {
+        self.bytes.expose()[5]
+    }
+
+    /// Which of them this is; the first is 1.
+    pub fn number(&self) -> u8 {
+        self.bytes.expose()[6]
+    }
+
+    /// Shamir's x and, behind it, the 32 y.
+    pub(super) fn point(&self) -> &[u8] {
+        &self.bytes.expose()[6..]
+    }
+
+    /// What shares of one splitting have in common.
+    pub(super) fn set(&self) -> &[u8] {
+        &self.bytes.expose()[..6]
+    }
+}
+
+impl std::fmt::Debug for Share {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "[share {} of {} of {}]", self.number(), self.count(), self.fingerprint())
+    }
+}
