@@ -15,6 +15,8 @@ pub mod bundle;
 #[cfg(feature = "operator")]
 pub mod cli;
 #[cfg(feature = "operator")]
+pub mod escrow;
+#[cfg(feature = "operator")]
 pub mod keys;
 #[cfg(feature = "operator")]
 pub mod manifest;

@@ -18,14 +18,20 @@ pub(super) struct Choice {
 }
 
 /// Looks at all candidates of a spec. The public halves first: they prove themselves without the encrypted ones.
-pub(super) fn choose(spec: &Spec, root: &Root) -> Choice {
+pub(super) fn choose(spec: &Spec, root: &Root, more: &[Identity]) -> Choice {
     let mut choice = Choice::default();
     let authentic = authentic(spec, root, &mut choice.rejected);
     let mut identities = None;
     for (directory, found) in &authentic {
         let identities = identities.get_or_insert_with(|| load(spec, root));
         let payload = found.payload(&root.path(directory));
-        match payload.and_then(|payload| open_with(&payload, found, identities)) {
+        let opened = payload.and_then(|payload| {
+            open_with(&payload, found, identities).or_else(|e| match more {
+                [] => Err(e),
+                more => open(&payload, &found.manifest, more),
+            })
+        });
+        match opened {
             Ok(secrets) => {
                 choice.best = Some(((*directory).clone(), found.manifest.generation, secrets));
                 break;

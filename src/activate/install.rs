@@ -8,9 +8,11 @@ use crate::activate::root::Root;
 use crate::activate::tree::failed;
 use crate::activate::{Phase, Spec, changes, host_key, links};
 use crate::base::{Error, Result};
+use crate::bundle::Identity;
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// How to activate.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +25,8 @@ pub struct Options {
     pub phase: Phase,
     /// The directory of NixOS's lists of units to restart and reload: `/run/nixos`.
     pub queue_units: Option<PathBuf>,
+    /// Identities beside those of the spec, tried after them.
+    pub identities: Rc<Vec<Identity>>,
 }
 
 /// Activates a spec. A failure is an outcome too: it says what was rejected and why.
@@ -38,7 +42,7 @@ fn run(spec: &Spec, options: &Options, outcome: &mut Outcome) -> Result<()> {
     let root = Root::open(options.root.as_deref())?;
     let phase = options.phase;
     let _lock = if options.dry_run { None } else { Some(lock(&root)?) };
-    let Choice { best, authentic, rejected } = choose(spec, &root);
+    let Choice { best, authentic, rejected } = choose(spec, &root, &options.identities);
     outcome.rejected = rejected;
     let Some(authentic) = authentic else {
         return Err(Error::new("no bundle counts; nothing was changed"));

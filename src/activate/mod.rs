@@ -6,6 +6,7 @@
 
 mod candidates;
 mod changes;
+mod console;
 mod contents;
 mod generation;
 mod host_key;
@@ -20,6 +21,7 @@ mod spec_check;
 mod template;
 mod tree;
 
+pub use console::given;
 pub use install::{Options, install};
 pub use outcome::{Outcome, Status};
 pub use receive::{Received, receive};

@@ -4,12 +4,13 @@
 #![deny(clippy::disallowed_methods)]
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use pkeys::activate::{Options, Outcome, Phase, Received, Spec, Status, install, receive};
+use pkeys::activate::{Options, Outcome, Phase, Received, Spec, Status, given, install, receive};
 use pkeys::base::{Error, HostName, Result, files};
 use pkeys::bundle::{Manifest, Signed, Signers};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::rc::Rc;
 
 /// Every freed buffer is wiped, those of libraries too.
 #[global_allocator]
@@ -85,6 +86,9 @@ struct Install {
     /// Where NixOS's lists of units to restart and reload are
     #[arg(long, value_name = "DIR")]
     queue_units: Option<PathBuf>,
+    /// Another key than those of the spec, such as the break-glass key; - for standard input
+    #[arg(long, value_name = "FILE")]
+    identity: Option<PathBuf>,
     /// Print the outcome as JSON
     #[arg(long)]
     json: bool,
@@ -168,6 +172,7 @@ fn run_install(arguments: &Install) -> Result<u8> {
             When::Services => Phase::Services,
         },
         queue_units: arguments.queue_units.clone(),
+        identities: Rc::new(arguments.identity.as_deref().map_or(Ok(Vec::new()), given)?),
     };
     let outcome = install(&spec, &options);
     if arguments.json {

@@ -17,6 +17,6 @@ pub use archive::{MAX_PAYLOAD, pack};
 pub use directory::{Authentic, MANIFEST, PAYLOAD, SIGNATURE, Signed, write};
 pub use identity::Identity;
 pub use manifest::{FORMAT, Manifest, NEW_HOST_KEY, Payload, SecretEntry, sha256_hex};
-pub use open::{OpenBundle, open};
+pub use open::{OpenBundle, open, unpack};
 pub use recipient::Recipient;
 pub use signature::{NAMESPACE, Signers, public_key, sign};

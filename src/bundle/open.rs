@@ -25,10 +25,20 @@ pub fn open(payload: &[u8], manifest: &Manifest, identities: &[Identity]) -> Res
             .hint("the host's key is not the one in pkeys.toml: correct its recipients there and render again"),
         false => e,
     })?;
-    let places = archive::index(&tar)?;
+    let opened = unpack(tar)?;
+    let places = &opened.places;
     if !manifest.names().collect::<std::collections::BTreeSet<_>>().into_iter().eq(places.keys()) {
         return Err(Error::new("the secrets inside are not those that manifest.json lists"));
     }
+    Ok(opened)
+}
+
+/// The secrets of a decrypted tar.
+///
+/// # Errors
+/// When it holds anything but plain secrets.
+pub fn unpack(tar: SecretBytes) -> Result<OpenBundle> {
+    let places = archive::index(&tar)?;
     Ok(OpenBundle { tar, places })
 }
 

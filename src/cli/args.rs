@@ -2,6 +2,9 @@
 
 use crate::base::HostName;
 use crate::bundle::Recipient;
+pub(super) use crate::cli::args_break_glass::{
+    BreakGlass, BreakGlassCommand, BreakGlassKey, BreakGlassNew, BreakGlassOpen,
+};
 pub(super) use crate::cli::args_key::{Key, KeyAdd, KeyCommand, Log};
 pub(super) use crate::cli::args_rotate::Rotate;
 pub(super) use crate::cli::args_secret::{Secret, SecretCommand, SecretGenerate, SecretSet};
@@ -63,6 +66,8 @@ pub(super) enum Command {
     Render(Render),
     /// Replace a user's SSH key on every host, without ever locking anyone out
     Rotate(Rotate),
+    /// The key that opens everything, on the worst day
+    BreakGlass(BreakGlass),
     /// Send rendered bundles to their hosts over ssh
     Push(Push),
     /// Check bundles without decrypting them

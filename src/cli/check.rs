@@ -3,13 +3,14 @@
 use crate::base::Result;
 use crate::cli::context::Context;
 use crate::cli::ui::{Tone, count};
-use crate::{keys, manifest};
+use crate::{escrow, keys, manifest};
 use serde_json::json;
 
 pub(super) fn run(context: &Context) -> Result<bool> {
     let repository = context.repository()?;
     let mut findings = manifest::check(&repository);
     findings.extend(keys::check(&repository, keys::today()));
+    findings.extend(escrow::check(&repository, keys::today()));
     let errors = findings.iter().filter(|finding| finding.serious).count();
     if context.ui.json() {
         let all: Vec<_> = findings

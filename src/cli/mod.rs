@@ -3,9 +3,15 @@
 //! May import everything; nothing imports it but the program itself.
 
 mod args;
+mod args_break_glass;
 mod args_key;
 mod args_rotate;
 mod args_secret;
+mod break_glass;
+mod break_glass_drill;
+mod break_glass_new;
+mod break_glass_open;
+mod break_glass_reseal;
 mod check;
 mod context;
 mod demo;
@@ -52,6 +58,7 @@ pub fn run() -> ExitCode {
         Command::Key(args) => key::run(&context, &args.command),
         Command::Render(args) => render::run(&context, &args),
         Command::Rotate(args) => rotate::run(&context, &args),
+        Command::BreakGlass(args) => break_glass::run(&context, &args.command),
         Command::Push(args) => push::run(&context, &args),
         Command::Verify(args) => verify::run(&context, &args.hosts),
         Command::Status => status::run(&context),

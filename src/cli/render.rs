@@ -3,6 +3,7 @@
 use crate::audit;
 use crate::base::Result;
 use crate::cli::args::Render;
+use crate::cli::break_glass::keep_escrow;
 use crate::cli::context::Context;
 use crate::cli::ui::{Tone, count, error_json};
 use crate::render::{self, HostPlan, Rendered, Sources, State};
@@ -24,6 +25,9 @@ pub(super) fn run(context: &Context, args: &Render) -> Result<bool> {
         rendered
     };
     sources.warnings().iter().for_each(|warning| context.ui.warn(warning));
+    if !args.dry_run {
+        keep_escrow(context, &repository, &sources, &keys);
+    }
     let logged = audit::append(&repository, &render::actions(&plans, &rendered));
     let good = report(context, &plans, &rendered, args.dry_run);
     logged.map(|()| good)

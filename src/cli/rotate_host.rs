@@ -2,10 +2,12 @@
 
 use crate::base::{HostName, Result};
 use crate::cli::args::Rotate;
+use crate::cli::break_glass::keep_escrow;
 use crate::cli::context::Context;
 use crate::cli::rotate::{commits, confirmed, repository};
 use crate::cli::ui::{count, error_json};
 use crate::manifest::Repository;
+use crate::render::Sources;
 use crate::rotate::{HostEvent, HostRotation, replaced};
 use serde_json::json;
 
@@ -32,6 +34,10 @@ pub(super) fn run(context: &Context, args: &Rotate) -> Result<bool> {
             tell: &tell,
         };
         ends.push((host, rotation.run(&mut repository)));
+    }
+    keep_escrow(context, &repository, &Sources::new(&repository, &keys), &keys);
+    if let Some(commits) = &commits {
+        commits.step("pkeys rotate: the escrow")?;
     }
     if context.ui.json() {
         let of = |(host, end): &(&HostName, Result<String>)| {

@@ -2,12 +2,14 @@
 
 use crate::base::{Error, HostName, KeyLabel, Result, UserName};
 use crate::cli::args::Rotate;
+use crate::cli::break_glass::keep_escrow;
 use crate::cli::context::Context;
 use crate::cli::rotate::{commits, confirmed, repository};
 use crate::cli::ui::{Tone, count, error_json};
 use crate::keys::{State, UserKey, UserKeys, hosts_of, today};
 use crate::manifest::Repository;
 use crate::operator::Keys;
+use crate::render::Sources;
 use crate::rotate::{Commits, End, Event, Rotation, Step, key_store};
 use crate::source::KeyPlace;
 use serde_json::{Value, json};
@@ -37,7 +39,12 @@ pub(super) fn run(context: &Context, args: &Rotate) -> Result<bool> {
         let end = rotate(context, &repository, &opened, commits.as_ref(), &place, &hosts, args);
         (place, end)
     });
-    Ok(report(context, &ends.collect::<Vec<_>>(), args))
+    let ends = ends.collect::<Vec<_>>();
+    keep_escrow(context, &repository, &Sources::new(&repository, &opened), &opened);
+    if let Some(commits) = &commits {
+        commits.step("pkeys rotate: the escrow")?;
+    }
+    Ok(report(context, &ends, args))
 }
 
 /// The keys of this run, and those that pkeys cannot rotate.

@@ -2,14 +2,14 @@
 
 use crate::audit::{self, Action};
 use crate::base::{Error, Result, SecretBytes, SecretName, files};
-use crate::bundle::{self, MAX_PAYLOAD};
+use crate::bundle::MAX_PAYLOAD;
 use crate::cli::args::{SecretCommand, SecretSet};
 use crate::cli::context::Context;
 use crate::cli::ui::{Tone, count};
 use crate::cli::{secret_edit, secret_new};
 use crate::manifest::Repository;
 use crate::operator::Keys;
-use crate::render::{Sources, write_local};
+use crate::render::{self, Sources, write_local};
 use crate::source::Reference;
 use serde_json::json;
 use std::io::IsTerminal;
@@ -194,27 +194,13 @@ fn remove(context: &Context, name: &SecretName) -> Result<bool> {
     Ok(true)
 }
 
-/// Decrypts everything first: with one file that cannot be opened, nothing is changed.
 fn rekey(context: &Context) -> Result<bool> {
     let repository = context.locked_repository()?;
     let keys = context.keys()?;
-    let sources = Sources::new(&repository, &keys);
-    let names = repository.local_secrets()?;
-    let values = names
-        .iter()
-        .map(|name| sources.read_local(name).map(|value| (name, value.bytes)))
-        .collect::<Result<Vec<_>>>()
-        .map_err(|e| e.hint("nothing was changed"))?;
-    let recipients = repository.manifest().secret_recipients()?;
-    let action = Action::new("secret rekey").number("secrets", values.len() as u64);
-    audit::append(&repository, &[action.list("recipients", recipients.iter().map(bundle::Recipient::id))])?;
-    let bar = context.ui.progress("encrypting", values.len());
-    for (name, value) in &values {
-        write_local(&repository, &keys, name, value)?;
-        bar.inc(1);
-    }
+    let bar = context.ui.progress("encrypting", repository.local_secrets()?.len());
+    let number = render::rekey(&repository, &Sources::new(&repository, &keys), &keys, &|| bar.inc(1))?;
     bar.finish_and_clear();
-    context.ui.did("rekeyed", &count(values.len(), "secret"));
+    context.ui.did("rekeyed", &count(number, "secret"));
     context.ui.note("next: `pkeys render`");
     Ok(true)
 }

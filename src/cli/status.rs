@@ -2,7 +2,10 @@
 
 use crate::base::Result;
 use crate::cli::context::Context;
-use crate::cli::ui::{Tone, error_json};
+use crate::cli::ui::{Tone, count, error_json};
+use crate::escrow::last_drill;
+use crate::keys::today;
+use crate::manifest::Repository;
 use crate::render::{self, HostPlan, Sources, State};
 use jiff::{Timestamp, Unit};
 use serde_json::json;
@@ -31,10 +34,24 @@ pub(super) fn run(context: &Context) -> Result<bool> {
             context.ui.error(&e.clone().context(&plan.host));
         }
     }
+    if !repository.manifest().break_glass.recipients.is_empty() {
+        context.ui.note(&drilled(&repository)?);
+    }
     if plans.iter().any(|plan| matches!(plan.state, State::Stale { .. })) {
         context.ui.note("next: `pkeys render`");
     }
     Ok(known)
+}
+
+/// When the break-glass key was last seen to open everything.
+fn drilled(repository: &Repository) -> Result<String> {
+    Ok(match last_drill(repository)? {
+        Some(day) => match day.until(today()).map_or(0, |span| span.get_days()) {
+            0 => "last break-glass drill: today".into(),
+            days => format!("last break-glass drill: {} ago", count(usize::try_from(days).unwrap_or_default(), "day")),
+        },
+        None => "no break-glass drill yet: `pkeys break-glass drill`".into(),
+    })
 }
 
 fn row(plan: &HostPlan) -> Vec<(String, Tone)> {

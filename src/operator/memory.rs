@@ -20,12 +20,19 @@ impl MemoryDirectory {
         let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
         let places = runtime.into_iter().chain([PathBuf::from("/dev/shm")]);
         let above = places.into_iter().find(|place| in_memory(place)).ok_or_else(|| {
-            Error::new("there is no place in memory to edit in: XDG_RUNTIME_DIR and /dev/shm are no tmpfs")
+            Error::new("there is no place in memory for files: XDG_RUNTIME_DIR and /dev/shm are no tmpfs")
                 .hint("pipe the value in instead: `pkeys secret set NAME < /dev/stdin`")
         })?;
         let new = above.join(format!("pkeys-{what}-{:016x}", rand::RngCore::next_u64(&mut rand::rngs::OsRng)));
         files::make_private_directories(&new)?;
         Ok(Self(new))
+    }
+
+    /// Where it is, and stays.
+    pub fn keep(self) -> PathBuf {
+        let path = self.0.clone();
+        std::mem::forget(self);
+        path
     }
 
     /// Where it is.

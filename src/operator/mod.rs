@@ -7,6 +7,7 @@ mod generate;
 mod keyring;
 mod keys;
 mod memory;
+mod network;
 mod prompt;
 mod values;
 
@@ -15,5 +16,6 @@ pub use generate::{NewKeys, new_host_key, new_identity, new_signing_key, new_use
 pub use keyring::{Keyring, Stored};
 pub use keys::{Keys, public_of_signing_key, recipients_of};
 pub use memory::{MemoryDirectory, in_memory};
-pub use prompt::{Prompt, Terminal};
+pub use network::cut_network;
+pub use prompt::{Prompt, Terminal, new_passphrase};
 pub use values::{random_bytes, random_letters, random_words};

@@ -47,7 +47,7 @@ impl Prompt for Terminal {
 ///
 /// # Errors
 /// When there is nobody to ask, the two differ, or it is empty.
-pub(super) fn new_passphrase(prompt: &dyn Prompt, what: &str) -> Result<SecretBytes> {
+pub fn new_passphrase(prompt: &dyn Prompt, what: &str) -> Result<SecretBytes> {
     let nobody = || {
         Error::new(format!("there is no terminal to ask for a passphrase for {what}"))
             .hint("run it in a terminal, or use --no-passphrase")

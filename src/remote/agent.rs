@@ -43,7 +43,11 @@ impl Agent {
         Err(Error::new("ssh-agent does not answer").hint("does `ssh-agent` work here?"))
     }
 
-    fn add(&self, private: &SecretBytes) -> Result<()> {
+    /// Gives it another key.
+    ///
+    /// # Errors
+    /// When `ssh-add` does not take it.
+    pub fn add(&self, private: &SecretBytes) -> Result<()> {
         let missing = |_| Error::new("cannot run ssh-add").hint("install OpenSSH's client");
         let mut command = Command::new("ssh-add");
         // Gone after an hour, whatever happens to us.
@@ -60,7 +64,7 @@ impl Agent {
     }
 
     /// Where it listens.
-    pub(super) fn socket(&self) -> &Path {
+    pub fn socket(&self) -> &Path {
         &self.socket
     }
 

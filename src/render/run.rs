@@ -153,7 +153,7 @@ fn signed(manifest: &BundleManifest, key: &PrivateKey) -> Result<Signed> {
     Ok(Signed { manifest, signature })
 }
 
-/// RFC 3339, UTC.
-fn now() -> String {
+/// The time that it is now: RFC 3339, UTC, whole seconds.
+pub fn now() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

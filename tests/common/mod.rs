@@ -218,7 +218,8 @@ impl Sandbox {
 /// Whether the last line on a screen is a question.
 fn asks(screen: &[u8]) -> bool {
     let line = screen.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
-    let questions = ["Enter pass", "Passphrase for", "New passphrase", "The same again", "Value of", "Connect token"];
+    let questions =
+        ["Enter pass", "Passphrase for", "New passphrase", "The same again", "Value of", "Connect token", "Line "];
     line.ends_with(b"[y/N] ") || line.ends_with(b": ") && questions.iter().any(|q| line.starts_with(q.as_bytes()))
 }
 

@@ -1,0 +1,165 @@
+//! `break-glass open`: lists, prints and exports what the key opens, and logs in with it.
+
+use crate::audit::{self, Action};
+use crate::base::{Error, Result, SecretBytes, SecretName, UserName, files};
+use crate::bundle::OpenBundle;
+use crate::cli::args::BreakGlassOpen;
+use crate::cli::break_glass::identity;
+use crate::cli::context::Context;
+use crate::cli::ui::Tone;
+use crate::escrow::Opened;
+use crate::keys::UserKeys;
+use crate::manifest::Repository;
+use crate::operator::{MemoryDirectory, in_memory};
+use crate::remote::Agent;
+use serde_json::json;
+use std::path::Path;
+use std::process::Command;
+
+pub(super) fn run(context: &Context, args: &BreakGlassOpen) -> Result<bool> {
+    let repository = context.repository()?;
+    if let Some(host) = &args.host {
+        repository.hosts(std::slice::from_ref(host))?;
+    }
+    let opened = Opened::new(&repository, identity(context, &args.key)?)?;
+    if let Some(user) = &args.ssh {
+        log(context, Action::new("break-glass open").text("user", user));
+        return shell(context, &opened, user);
+    }
+    let action = Action::new("break-glass open");
+    let action = args.host.iter().fold(action, |action, host| action.text("host", host));
+    let action = args.secret.iter().fold(action, |action, name| action.text("secret", name));
+    log(context, if args.to.is_some() { action.text("to", "files") } else { action });
+    let found = match &args.host {
+        Some(host) => Found::Bundle(of_host(context, &opened, host)?),
+        None => Found::Rest(Box::new((&opened, escrow(context, &opened)))),
+    };
+    match (&args.secret, &args.to) {
+        (Some(name), _) => context.ui.secret(&found.get(name)?).map(|()| true),
+        (None, Some(directory)) => export(context, &found, &repository, directory),
+        (None, None) if args.host.is_some() => list(context, &[("", found.names(&repository)?)]),
+        (None, None) => everything(context, &opened, &found),
+    }
+}
+
+/// Everything is logged; that it cannot be does not keep anybody from opening it.
+fn log(context: &Context, action: Action) {
+    if let Err(e) = context.locked_repository().and_then(|locked| audit::append(&locked, &[action])) {
+        context.ui.warn(&format!("this is not in the log: {}", e.one_line()));
+    }
+}
+
+/// Where secrets are looked for.
+enum Found<'a> {
+    Bundle(OpenBundle),
+    /// Local secrets and the escrow.
+    Rest(Box<(&'a Opened<'a>, Option<OpenBundle>)>),
+}
+
+impl Found<'_> {
+    fn names(&self, repository: &Repository) -> Result<Vec<SecretName>> {
+        match self {
+            Self::Bundle(bundle) => Ok(bundle.names().cloned().collect()),
+            Self::Rest(rest) => {
+                let mut all = repository.local_secrets()?;
+                all.extend(rest.1.iter().flat_map(|escrow| escrow.names().cloned()));
+                all.sort();
+                all.dedup();
+                Ok(all)
+            }
+        }
+    }
+
+    fn get(&self, name: &SecretName) -> Result<SecretBytes> {
+        let missing = || Error::new(format!("there is no {name}")).hint("`pkeys break-glass open` lists what there is");
+        match self {
+            Self::Bundle(bundle) => bundle.get(name).map(SecretBytes::copy_of).ok_or_else(missing),
+            Self::Rest(rest) => match rest.1.as_ref().and_then(|escrow| escrow.get(name)) {
+                Some(bytes) => Ok(SecretBytes::copy_of(bytes)),
+                None if rest.0.repository.secret_file(name).exists() => rest.0.local(name),
+                None => Err(missing()),
+            },
+        }
+    }
+}
+
+fn of_host(context: &Context, opened: &Opened, host: &crate::base::HostName) -> Result<OpenBundle> {
+    let (bundle, authentic) = opened.bundle(host)?;
+    if let Err(e) = authentic {
+        context.ui.warn(&format!("who made the bundle of {host} is not proven: {}", e.one_line()));
+    }
+    Ok(bundle)
+}
+
+fn escrow(context: &Context, opened: &Opened) -> Option<OpenBundle> {
+    opened.escrow().map_err(|e| context.ui.warn(&format!("the escrow is not opened: {}", e.one_line()))).ok()
+}
+
+fn everything(context: &Context, opened: &Opened, rest: &Found) -> Result<bool> {
+    let mut all = Vec::new();
+    for host in opened.repository.manifest().hosts.keys() {
+        match of_host(context, opened, host) {
+            Ok(bundle) => all.push((host.as_str(), bundle.names().cloned().collect())),
+            Err(e) => context.ui.error(&e),
+        }
+    }
+    all.push(("", rest.names(opened.repository)?));
+    list(context, &all)
+}
+
+fn list(context: &Context, all: &[(&str, Vec<SecretName>)]) -> Result<bool> {
+    if context.ui.json() {
+        let names =
+            all.iter().flat_map(|(host, names)| names.iter().map(move |name| json!({ "host": host, "name": name })));
+        context.ui.out_json(&names.collect::<Vec<_>>());
+        return Ok(true);
+    }
+    let rows = all.iter().flat_map(|(host, names)| {
+        let shown = if host.is_empty() { "-" } else { host };
+        names.iter().map(move |name| vec![(shown.to_owned(), Tone::Bold), (name.to_string(), Tone::Plain)])
+    });
+    context.ui.table(&rows.collect::<Vec<_>>());
+    context.ui.note("next: `pkeys break-glass open [HOST] --secret NAME`, or `--to /dev/shm/out`, or `--ssh USER`");
+    Ok(true)
+}
+
+fn export(context: &Context, found: &Found, repository: &Repository, directory: &Path) -> Result<bool> {
+    let place = std::path::absolute(directory).map_err(|e| Error::io("open", directory, &e))?;
+    if directory.exists() || !place.ancestors().find(|above| above.exists()).is_some_and(in_memory) {
+        return Err(Error::new(format!("{} is there already, or on a disk", directory.display()))
+            .hint("name a new directory in memory, such as /dev/shm/out"));
+    }
+    files::make_private_directories(directory)?;
+    let names = found.names(repository)?;
+    for name in &names {
+        files::write(&directory.join(name), found.get(name)?.expose(), files::PRIVATE)?;
+    }
+    context.ui.did("written", &format!("{} files to {}", names.len(), directory.display()));
+    context.ui.note(&format!("when you are done: rm -r {}", directory.display()));
+    Ok(true)
+}
+
+/// A shell with the user's keys in an agent of its own, gone with the shell.
+fn shell(context: &Context, opened: &Opened, user: &UserName) -> Result<bool> {
+    let escrow = opened.escrow()?;
+    let keys = UserKeys::load(opened.repository)?;
+    let memory = MemoryDirectory::new("agent")?;
+    let mut agent: Option<Agent> = None;
+    for key in keys.of(user).filter(|key| key.private.is_some()) {
+        let Some(bytes) = escrow.get(&SecretName::new(crate::escrow::user_entry(&key.place()))?) else { continue };
+        let private = SecretBytes::copy_of(bytes);
+        match &agent {
+            Some(agent) => agent.add(&private)?,
+            None => agent = Some(Agent::start(memory.path(), user.as_str(), &private, &key.public.to_string())?),
+        }
+        context.ui.note(&format!("in the agent: {} {}", key.name(), key.public.fingerprint()));
+    }
+    let agent = agent.ok_or_else(|| {
+        Error::new(format!("the escrow has no key of {user}")).hint("`pkeys break-glass open` lists what there is")
+    })?;
+    let shell = std::env::var_os("SHELL").unwrap_or_else(|| "/bin/sh".into());
+    context.ui.note("A shell that can log in with them; leave it with `exit`.");
+    let status = Command::new(shell).env("SSH_AUTH_SOCK", agent.socket()).status();
+    let status = status.map_err(|_| Error::new("cannot start a shell").hint("set SHELL"))?;
+    Ok(status.success())
+}

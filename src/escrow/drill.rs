@@ -1,0 +1,181 @@
+//! A drill: would the break-glass key really open everything, as it is now?
+
+use crate::audit;
+use crate::base::{Error, HostName, Result, SecretBytes, SecretName, files};
+use crate::bundle::{MAX_PAYLOAD, Recipient, sha256_hex};
+use crate::escrow::refresh::{self, Escrow};
+use crate::escrow::{Opened, contents};
+use crate::keys::{PublicHalf, UserKeys};
+use crate::manifest::{Origin, Repository};
+use crate::operator::public_half;
+use crate::render::{self, Wanted};
+use crate::source::Reference;
+use jiff::civil::Date;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What was tried.
+#[derive(Debug, Default)]
+pub struct Drill {
+    /// How many bundles, local secrets and keys of the escrow were opened.
+    pub opened: [usize; 3],
+    /// What would fail on the worst day.
+    pub findings: Vec<Finding>,
+}
+
+/// One thing that would fail.
+#[derive(Debug)]
+pub struct Finding {
+    /// What: `bundle web`, `secrets/a.age`, `escrow`.
+    pub what: String,
+    /// Why, and what to do.
+    pub error: Error,
+}
+
+/// Opens everything with the break-glass identity, and compares it with what the repository says. Asks nobody and reads no
+/// source but the local age files. `tell` hears of each thing that was opened.
+pub fn drill(opened: &Opened, tell: &dyn Fn()) -> Drill {
+    let mut drill = Drill::default();
+    let manifest = opened.repository.manifest();
+    for host in manifest.hosts.keys() {
+        drill.take(0, format!("bundle {host}"), bundle(opened, host));
+        tell();
+    }
+    match local_secrets(opened.repository) {
+        Ok(names) => {
+            for name in names {
+                let result = opened.local(&name).map(drop).map_err(|e| e.hint("`pkeys secret rekey`"));
+                drill.take(1, format!("secrets/{name}.age"), result);
+                tell();
+            }
+        }
+        Err(error) => drill.findings.push(Finding { what: "secrets".into(), error }),
+    }
+    if let Err(error) = opened.signing_key() {
+        drill.findings.push(Finding { what: "signing key".into(), error });
+    }
+    match escrow(opened, &mut drill) {
+        Ok(()) => tell(),
+        Err(error) => drill.findings.push(Finding { what: "escrow".into(), error }),
+    }
+    drill
+}
+
+impl Drill {
+    fn take(&mut self, kind: usize, what: String, result: Result<()>) {
+        match result {
+            Ok(()) => self.opened[kind] += 1,
+            Err(error) => self.findings.push(Finding { what, error }),
+        }
+    }
+}
+
+/// The local age files that are there, and those that should be.
+fn local_secrets(repository: &Repository) -> Result<BTreeSet<SecretName>> {
+    let named = repository.manifest().secrets.values().filter_map(|secret| match &secret.from {
+        Reference::Age(name) => Some(name.clone()),
+        Reference::Op(_) => None,
+    });
+    Ok(repository.local_secrets()?.into_iter().chain(named).collect())
+}
+
+fn bundle(opened: &Opened, host: &HostName) -> Result<()> {
+    let repository = opened.repository;
+    let old = render::verify(repository, host)?.manifest;
+    opened.bundle(host)?.1?;
+    let again = |e: Error| e.hint(format!("`pkeys render {host}`"));
+    let wanted = Wanted::of(repository.manifest(), &UserKeys::load(repository)?, host)?;
+    // Versions of 1Password are known there only; those of local files are known here.
+    let mut versions = wanted.rendered_versions(&old);
+    for (name, secret) in &wanted.secrets {
+        if let Some(version) = local_version(repository, &secret.origin)? {
+            versions.insert(name.clone(), version);
+        }
+    }
+    let reasons = wanted.differences(&old, &versions);
+    if reasons.is_empty() {
+        return Ok(());
+    }
+    let reasons: Vec<_> = reasons.iter().map(ToString::to_string).collect();
+    Err(again(Error::new(format!("it opens, but is not up to date: {}", reasons.join(" ")))))
+}
+
+/// The version of a local age file; `None` for what is elsewhere.
+fn local_version(repository: &Repository, origin: &Origin) -> Result<Option<String>> {
+    let Reference::Age(name) = &origin.reference else { return Ok(None) };
+    let file = files::read(&repository.secret_file(name), MAX_PAYLOAD)?;
+    Ok(file.map(|bytes| format!("sha256:{}", sha256_hex(&bytes))))
+}
+
+fn escrow(opened: &Opened, drill: &mut Drill) -> Result<()> {
+    let repository = opened.repository;
+    let stale = |what: String| Error::new(what).hint("`pkeys break-glass escrow` writes it anew");
+    let public = Escrow::read(repository)?.ok_or_else(|| stale("there is none yet".into()))?;
+    let inside = opened.escrow()?;
+    let wanted = contents::private_keys(repository)?;
+    if !wanted.keys().eq(public.keys.keys()) {
+        return Err(stale("it does not hold the keys that keys.toml and pkeys.toml name".into()));
+    }
+    for (name, origin) in &wanted {
+        let (reference, version) = &public.keys[name];
+        let moved = *reference != origin.reference.to_string();
+        if moved || local_version(repository, origin)?.is_some_and(|now| now != *version) {
+            return Err(stale(format!("{name} has changed since")));
+        }
+    }
+    for (name, bytes) in refresh::copies(repository)? {
+        if inside.get(&SecretName::new(name.clone())?) != Some(&bytes[..]) {
+            return Err(stale(format!("{name} has changed since")));
+        }
+    }
+    let public_halves = public_halves(repository)?;
+    for name in wanted.keys() {
+        let bytes = inside.get(name).ok_or_else(|| stale(format!("{name} is not in it")))?;
+        let fits = public_half(&SecretBytes::copy_of(bytes)).and_then(|line| PublicHalf::parse(&line));
+        let known = public_halves.get(name.as_str()).map(Vec::as_slice).unwrap_or_default();
+        let good = fits.is_ok_and(|half| known.iter().any(|known| known.is_same_key(&half)));
+        drill.take(
+            2,
+            format!("escrow {name}"),
+            if good {
+                Ok(())
+            } else {
+                Err(Error::new("it is not the private half that keys.toml or pkeys.toml names")
+                    .hint("`pkeys key list`"))
+            },
+        );
+    }
+    Ok(())
+}
+
+/// The public halves that a key of the escrow may have.
+fn public_halves(repository: &Repository) -> Result<BTreeMap<String, Vec<PublicHalf>>> {
+    let mut all: BTreeMap<String, Vec<PublicHalf>> = BTreeMap::new();
+    let keys = UserKeys::load(repository)?;
+    for key in keys.all() {
+        // While a key is replaced, the active one's reference leads to its successor.
+        for other in keys.labelled(&key.user, &key.label) {
+            all.entry(contents::entry_of(key)).or_default().push(other.public.clone());
+        }
+    }
+    for (name, host) in &repository.manifest().hosts {
+        let ssh = |text: &&String| text.starts_with("ssh-") && text.parse::<Recipient>().is_ok();
+        let halves: Vec<_> =
+            host.recipients.iter().filter(ssh).filter_map(|text| PublicHalf::parse(text).ok()).collect();
+        all.insert(format!("{}.next", contents::host_entry(name)), halves.clone());
+        all.insert(contents::host_entry(name), halves);
+    }
+    Ok(all)
+}
+
+/// The day (UTC) of the last drill that found nothing; `None` when there was none.
+///
+/// # Errors
+/// When the log cannot be read.
+pub fn last_drill(repository: &Repository) -> Result<Option<Date>> {
+    let chain = audit::read(repository)?;
+    let drills = chain.entries.iter().map(|(_, entry)| entry).filter(|entry| entry.action == DRILL);
+    Ok(drills.filter_map(|entry| entry.time.get(..10)?.parse().ok()).max())
+}
+
+/// What a drill that found nothing is called in the log.
+pub const DRILL: &str = "break-glass drill";

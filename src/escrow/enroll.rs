@@ -1,0 +1,53 @@
+//! A new break-glass key becomes a recipient of everything, and gets a signing key that hosts trust.
+
+use crate::audit::{self, Action};
+use crate::base::{Result, SecretBytes};
+use crate::break_glass::{COMBINE, fingerprint};
+use crate::bundle::{self, Recipient};
+use crate::escrow::refresh::write;
+use crate::manifest::Repository;
+use crate::operator::{Keys, NewKeys};
+use ssh_key::{Algorithm, LineEnding, PrivateKey};
+
+/// The break-glass signing key, encrypted to break-glass alone.
+pub(super) const SIGNING_KEY: &str = "signing-key.age";
+/// Its name among the signers of `pkeys.toml`.
+pub const SIGNER: &str = "break-glass";
+
+/// Makes the key that signs bundles when every operator's key is gone.
+///
+/// # Errors
+/// When the system has no randomness.
+pub fn new_signing_key() -> Result<NewKeys> {
+    let failed = |_| crate::base::Error::new("cannot make a signing key");
+    let mut key = PrivateKey::random(&mut rand_core::OsRng, Algorithm::Ed25519).map_err(failed)?;
+    key.set_comment("pkeys break-glass");
+    let public = key.public_key().to_openssh().map_err(failed)?;
+    let text = key.to_openssh(LineEnding::LF).map_err(failed)?;
+    Ok(NewKeys { private: SecretBytes::copy_of(text.as_bytes()), public })
+}
+
+/// Makes a recipient the only one of break-glass, and its signing key a signer. Local secrets, bundles and the escrow are
+/// to be written anew after this. The repository is locked.
+///
+/// # Errors
+/// When something cannot be written; running it again with the same keys is safe.
+pub fn enroll(
+    repository: &mut Repository,
+    keys: &Keys,
+    recipient: &Recipient,
+    signing: &NewKeys,
+    action: &'static str,
+) -> Result<()> {
+    let sealed = bundle::encrypt(&signing.private, std::slice::from_ref(recipient), keys.callbacks())?;
+    let mut edit = repository.edit()?;
+    edit.set_list(&["break-glass"], "recipients", &[recipient.to_string()])?;
+    edit.set(&["signers"], SIGNER, &signing.public)?;
+    audit::append(
+        repository,
+        &[Action::new(action).text("recipient", recipient).text("fingerprint", fingerprint(recipient))],
+    )?;
+    write(repository, SIGNING_KEY, &sealed)?;
+    write(repository, "combine.py", COMBINE.as_bytes())?;
+    repository.save(&edit)
+}

@@ -1,0 +1,28 @@
+//! What the break-glass key opens: the escrow file beside the bundles and the local secrets, and what to do with all of
+//! them on the worst day.
+//!
+//! May import all but `activate` and `cli`. `drill` and `opened` need no network and no operator's key.
+
+mod check;
+mod contents;
+mod drill;
+mod enroll;
+mod opened;
+mod refresh;
+mod reseal;
+
+pub use check::check;
+pub use contents::{host_entry, user_entry};
+pub use drill::{DRILL, Drill, Finding, drill, last_drill};
+pub use enroll::{SIGNER, enroll, new_signing_key};
+pub use opened::Opened;
+pub use refresh::{ESCROW, Escrow, Refreshed, refresh};
+pub use reseal::reseal;
+
+use crate::manifest::Repository;
+use std::path::PathBuf;
+
+/// A file of break-glass in the repository.
+fn file(repository: &Repository, name: &str) -> PathBuf {
+    repository.root().join("break-glass").join(name)
+}
