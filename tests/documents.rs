@@ -61,7 +61,7 @@ fn completions_and_manual_name_every_command() {
         help.lines().skip_while(|l| *l != "Commands:").skip(1).take_while(|l| !l.is_empty()).collect();
     let names: Vec<_> = commands.iter().filter_map(|line| line.split_whitespace().next()).collect();
     assert!(names.len() > 10 && names.contains(&"render"), "{names:?}");
-    let manual = sandbox.pkeys(&["man"]).good();
+    let manual = sandbox.pkeys(&["man"]).good().replace("\\-", "-");
     for shell in ["bash", "zsh", "fish"] {
         let script = sandbox.pkeys(&["completions", shell]).good();
         assert!(names.iter().all(|name| script.contains(name) && manual.contains(name)), "{shell}");
