@@ -13,6 +13,7 @@ mod links;
 mod outcome;
 mod owners;
 mod receive;
+mod record;
 mod root;
 mod spec;
 mod spec_check;
