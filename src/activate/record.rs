@@ -13,7 +13,7 @@ const MAX_RECORD: u64 = 4096;
 /// The generations of the bundles that a generation in memory was made from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(super) struct Record {
+pub struct Record {
     /// Of the secrets and templates; `None` when there are none yet.
     pub secrets: Option<u64>,
     /// Of the authorized keys; `None` where they are not installed.
