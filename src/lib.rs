@@ -13,6 +13,8 @@ pub mod bundle;
 #[cfg(feature = "operator")]
 pub mod cli;
 #[cfg(feature = "operator")]
+pub mod inspect;
+#[cfg(feature = "operator")]
 pub mod keys;
 #[cfg(feature = "operator")]
 pub mod manifest;

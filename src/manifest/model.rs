@@ -163,6 +163,17 @@ impl Manifest {
         self.hosts.iter().filter(selected).map(|(name, _)| name)
     }
 
+    /// What the operator's `ssh` calls a host.
+    ///
+    /// # Errors
+    /// When the host has no address.
+    pub fn address_of(&self, host: &HostName) -> Result<&str> {
+        self.hosts.get(host).and_then(|host| host.address.as_deref()).ok_or_else(|| {
+            Error::new("pkeys.toml has no address for it")
+                .hint(format!("`pkeys host add {host} --address root@{host}`"))
+        })
+    }
+
     /// Who can open the bundle of a host: its recipients and every break-glass recipient, sorted.
     ///
     /// # Errors

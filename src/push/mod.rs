@@ -61,9 +61,7 @@ struct Prepared {
 }
 
 fn prepare(repository: &Repository, host: &HostName) -> Result<Prepared> {
-    let address = repository.manifest().hosts.get(host).and_then(|host| host.address.clone()).ok_or_else(|| {
-        Error::new("pkeys.toml has no address for it").hint(format!("`pkeys host add {host} --address root@{host}`"))
-    })?;
+    let address = repository.manifest().address_of(host)?.to_owned();
     let authentic = render::verify(repository, host)?;
     let generation = authentic.manifest.generation;
     Ok(Prepared { address, directory: repository.bundle(host), authentic, generation })

@@ -9,6 +9,7 @@ mod prove;
 mod revoke;
 mod store;
 
+pub use make::is_half_of;
 pub use store::{archive, key_store};
 
 use crate::audit::{self, Action};
@@ -160,7 +161,5 @@ fn left_out() -> Error {
 
 /// What `ssh` calls a host.
 fn address<'a>(repository: &'a Repository, host: &HostName) -> Result<&'a str> {
-    repository.manifest().hosts.get(host).and_then(|host| host.address.as_deref()).ok_or_else(|| {
-        Error::new("pkeys.toml has no address for it").hint(format!("`pkeys host add {host} --address root@{host}`"))
-    })
+    repository.manifest().address_of(host)
 }
