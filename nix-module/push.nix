@@ -1,5 +1,5 @@
-# `pkeys push`: a login that can hand a bundle over and do nothing else. What it hands over goes through a socket to a
-# unit of root's, so that neither root logins nor sudo are needed.
+# `pkeys push` and `pkeys host check`: a login that can hand a bundle over, ask what the host has, and do nothing else.
+# Each goes through a socket to a unit of root's, so that neither root logins nor sudo are needed.
 { config, lib, ... }:
 let
   inherit (lib) mkOption types;
@@ -7,7 +7,31 @@ let
   inherit (cfg) push;
   sandbox = import ./sandbox.nix;
   program = lib.getExe' cfg.package "pkeys-activate";
-  socket = "/run/pkeys-receive.socket";
+  socket = name: "/run/pkeys-${name}.socket";
+
+  # One unit for each connection; what it is told and what it answers goes through the socket.
+  listen = name: description: {
+    inherit description;
+    wantedBy = [ "sockets.target" ];
+    socketConfig = {
+      ListenStream = socket name;
+      SocketGroup = push.user;
+      SocketMode = "0660";
+      Accept = true;
+      MaxConnections = 4;
+    };
+  };
+  answer = {
+    # systemctl
+    path = [ config.systemd.package ] ++ cfg.plugins;
+    serviceConfig = sandbox { devices = cfg.plugins != [ ]; } // {
+      StandardInput = "socket";
+      StandardOutput = "socket";
+      StandardError = "journal";
+    };
+    # What was refused is said in the journal; a failed instance for each would only pile up.
+    unitConfig.CollectMode = "inactive-or-failed";
+  };
 in
 {
   options.pkeys.push = {
@@ -17,8 +41,8 @@ in
       example = [ "ssh-ed25519 AAAA… hbohlen" ];
       description = ''
         SSH public keys of the operators that may push a bundle to this host, by `pkeys push` and the address
-        `pkeys@HOST`. They can do nothing else here, and the host takes only what its trusted signers signed, and nothing
-        older than it has.
+        `pkeys@HOST`. They can also ask what the host has, for `pkeys host check`, and do nothing else here. The host
+        takes only what its trusted signers signed, and nothing older than it has.
       '';
     };
 
@@ -37,48 +61,56 @@ in
       # sshd runs the forced command with it.
       shell = "/bin/sh";
       openssh.authorizedKeys.keys = map (
-        key: ''restrict,command="${program} forward --socket ${socket}" ${key}''
+        key:
+        let
+          forward = "${program} forward --socket ${socket "receive"} --report-socket ${socket "report"}";
+        in
+        ''restrict,command="${forward}" ${key}''
       ) push.authorizedKeys;
     };
     users.groups.${push.user} = { };
 
-    systemd.sockets.pkeys-receive = {
-      description = "Pushed secrets";
-      wantedBy = [ "sockets.target" ];
-      socketConfig = {
-        ListenStream = socket;
-        SocketGroup = push.user;
-        SocketMode = "0660";
-        Accept = true;
-        MaxConnections = 4;
-      };
+    systemd.sockets = {
+      pkeys-receive = listen "receive" "Pushed secrets";
+      pkeys-report = listen "report" "Questions about secrets";
     };
 
-    systemd.services."pkeys-receive@" = {
-      description = "Take pushed secrets";
-      after = lib.optional cfg.useSystemdActivation "pkeys-activate.service";
-      path = [ config.systemd.package ] ++ cfg.plugins;
-      # A switch does not interrupt what is being taken.
-      restartIfChanged = false;
-      unitConfig = {
-        # What was refused is said in the journal; a failed instance for each would only pile up.
-        CollectMode = "inactive-or-failed";
-        RequiresMountsFor = [
-          "/run/pkeys.d"
-          "/var/lib/pkeys"
-        ]
-        ++ map toString cfg.identityPaths;
-      };
-      serviceConfig = sandbox { devices = cfg.plugins != [ ]; } // {
-        ExecStart = "${program} receive --spec ${cfg.internal.spec}";
-        # Only authorized keys, or something set apart: it is in the answer.
-        SuccessExitStatus = "3 4";
-        StandardInput = "socket";
-        StandardOutput = "socket";
-        StandardError = "journal";
-        # What is sent, its answer and the activation; a sender that hangs does not keep the place for ever.
-        RuntimeMaxSec = "5min";
-      };
+    systemd.services = {
+      "pkeys-receive@" = lib.mkMerge [
+        answer
+        {
+          description = "Take pushed secrets";
+          after = lib.optional cfg.useSystemdActivation "pkeys-activate.service";
+          # A switch does not interrupt what is being taken.
+          restartIfChanged = false;
+          unitConfig.RequiresMountsFor = [
+            "/run/pkeys.d"
+            "/var/lib/pkeys"
+          ]
+          ++ map toString cfg.identityPaths;
+          serviceConfig = {
+            ExecStart = "${program} receive --spec ${cfg.internal.spec}";
+            # Only authorized keys, or something set apart: it is in the answer.
+            SuccessExitStatus = "3 4";
+            # What is sent, its answer and the activation; a sender that hangs does not keep the place for ever.
+            RuntimeMaxSec = "5min";
+          };
+        }
+      ];
+
+      "pkeys-report@" = lib.mkMerge [
+        answer
+        {
+          description = "Say which secrets are in place";
+          serviceConfig = {
+            ExecStart = "${program} report --spec ${cfg.internal.spec}";
+            # It looks everywhere, and writes nowhere.
+            CapabilityBoundingSet = lib.mkForce [ "CAP_DAC_READ_SEARCH" ];
+            ProtectSystem = lib.mkForce "strict";
+            RuntimeMaxSec = "1min";
+          };
+        }
+      ];
     };
   };
 }

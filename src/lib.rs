@@ -17,6 +17,8 @@ pub mod cli;
 #[cfg(feature = "operator")]
 pub mod escrow;
 #[cfg(feature = "operator")]
+pub mod inspect;
+#[cfg(feature = "operator")]
 pub mod keys;
 #[cfg(feature = "operator")]
 pub mod manifest;

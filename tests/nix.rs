@@ -224,7 +224,7 @@ fn systemd_takes_the_units_without_a_complaint_or_a_cycle() {
 #[test]
 fn the_unit_is_sandboxed_and_the_program_needs_no_more() {
     let place = units("systemd");
-    for unit in ["pkeys-activate.service", "pkeys-activate-users.service"] {
+    for unit in ["pkeys-activate.service", "pkeys-activate-users.service", "pkeys-report@.service"] {
         let mut command = Command::new("systemd-analyze");
         command.args(["security", "--no-pager", "--offline=yes", "--threshold=20"]).arg(place.path().join(unit));
         run_command(&mut command, b"").good();
@@ -232,10 +232,12 @@ fn the_unit_is_sandboxed_and_the_program_needs_no_more() {
     if !common::root("the unit's capabilities") {
         return;
     }
-    let text = std::fs::read_to_string(place.path().join("pkeys-activate.service")).unwrap();
-    let capabilities = text.lines().filter_map(|line| line.strip_prefix("CapabilityBoundingSet=CAP_"));
-    let bounds: String = capabilities.map(|name| format!(",+{}", name.to_lowercase())).collect();
+    let [bounds, looking] = ["pkeys-activate.service", "pkeys-report@.service"].map(|unit| {
+        let text = std::fs::read_to_string(place.path().join(unit)).unwrap();
+        let capabilities = text.lines().filter_map(|line| line.strip_prefix("CapabilityBoundingSet=CAP_"));
+        capabilities.map(|name| format!(",+{}", name.to_lowercase())).collect::<String>()
+    });
     let mut command = Command::new("unshare");
-    command.args(["--mount", "--propagation", "private", "bash", "tests/nix/sandbox.sh", ACTIVATE, &bounds]);
+    command.args(["--mount", "--propagation", "private", "bash", "tests/nix/sandbox.sh", ACTIVATE, &bounds, &looking]);
     run_command(command.current_dir(top()), b"").good();
 }

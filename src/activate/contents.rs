@@ -2,7 +2,7 @@
 
 use crate::activate::{FileSettings, Phase, Spec, owners, template};
 use crate::base::{SecretBytes, SecretName};
-use crate::bundle::{Manifest, NEW_HOST_KEY, OpenBundle};
+use crate::bundle::{Manifest, NEW_HOST_KEY};
 use std::path::PathBuf;
 
 /// One file of a generation.
@@ -55,21 +55,27 @@ pub(super) struct Contents<'a> {
 }
 
 impl<'a> Contents<'a> {
-    /// The secrets and templates of a phase.
-    pub(super) fn add_secrets(&mut self, spec: &Spec, phase: Phase, bundle: &'a OpenBundle) {
+    /// The secrets and templates of a phase, for a bundle with these names; `get` gives the bytes of each.
+    pub(super) fn add_secrets<'n>(
+        &mut self,
+        spec: &Spec,
+        phase: Phase,
+        names: impl Iterator<Item = &'n SecretName>,
+        get: impl Fn(&SecretName) -> Option<&'a [u8]>,
+    ) {
         let plain = FileSettings::default();
         let reload_units = spec.host_key.as_ref().map_or_else(Vec::new, |key| key.reload_units.clone());
         let host_key = FileSettings { reload_units, ..FileSettings::default() };
-        for name in bundle.names() {
+        for name in names {
             let settings = spec.secrets.get(name);
             let otherwise = if name.as_str() == NEW_HOST_KEY { &host_key } else { &plain };
             if settings.map(|secret| secret.phase).unwrap_or_default() != phase {
                 continue;
             }
-            let bytes = Bytes::Secret(bundle.get(name).unwrap_or_default());
+            let bytes = Bytes::Secret(get(name).unwrap_or_default());
             self.add("secrets", name, bytes, settings.map_or(otherwise, |secret| &secret.file));
         }
-        for (name, _) in spec.secrets.iter().filter(|(name, s)| s.phase == phase && bundle.get(name).is_none()) {
+        for (name, _) in spec.secrets.iter().filter(|(name, s)| s.phase == phase && get(name).is_none()) {
             self.problems.push(format!(
                 "secret {name}: no bundle has it (render the host's bundle again, or remove it from the configuration)"
             ));
@@ -78,7 +84,7 @@ impl<'a> Contents<'a> {
             return;
         }
         for (name, template) in &spec.templates {
-            match template::fill(&template.content, |secret| bundle.get(secret)) {
+            match template::fill(&template.content, &get) {
                 Ok(bytes) => self.add("templates", name, Bytes::Made(bytes), &template.file),
                 Err(e) => self.problems.push(format!("template {name}: {e}")),
             }

@@ -2,6 +2,7 @@
 
 use crate::activate::Phase;
 use crate::activate::contents::File;
+use crate::activate::record::{RECORD, Record};
 use crate::activate::root::Root;
 use crate::activate::tree::{self, Found, failed};
 use crate::base::{Error, Result};
@@ -77,11 +78,11 @@ impl Store {
     }
 
     /// Fills a new generation; nobody else can look into it yet. With `carry`, its secrets and templates are those of
-    /// that generation.
-    pub(super) fn fill(&self, files: &[File], carry: Option<&OwnedFd>) -> Result<u64> {
+    /// that generation. `record` says what it is made from.
+    pub(super) fn fill(&self, files: &[File], carry: Option<&OwnedFd>, record: &Record) -> Result<u64> {
         let number = self.numbers()?.into_iter().max().unwrap_or(0) + 1;
         let name = target_name(number);
-        let filled = self.fill_new(&name, files, carry);
+        let filled = self.fill_new(&name, files, carry, record);
         if let Err(e) = filled {
             let _ = tree::remove(self.all.as_fd(), OsStr::new(&name));
             return Err(failed("fill", &self.at.join(&name), e));
@@ -89,7 +90,7 @@ impl Store {
         Ok(number)
     }
 
-    fn fill_new(&self, name: &str, files: &[File], carry: Option<&OwnedFd>) -> rustix::io::Result<()> {
+    fn fill_new(&self, name: &str, files: &[File], carry: Option<&OwnedFd>, record: &Record) -> rustix::io::Result<()> {
         let open = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         rustix::fs::mkdirat(&self.all, name, Mode::from_raw_mode(0o700))?;
         let new = rustix::fs::openat(&self.all, name, open, Mode::empty())?;
@@ -113,6 +114,7 @@ impl Store {
             }
             rustix::fs::fchmod(&into, Mode::from_raw_mode(*mode))?;
         }
+        tree::create(new.as_fd(), RECORD, &record.to_bytes(), None, 0o444)?;
         // Last: a generation that can be looked into is a whole one.
         rustix::fs::fchmod(&new, Mode::from_raw_mode(0o751))
     }

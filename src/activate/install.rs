@@ -4,6 +4,7 @@ use crate::activate::candidates::{Choice, choose};
 use crate::activate::contents::Contents;
 use crate::activate::generation::{self, Store};
 use crate::activate::outcome::{Outcome, Status};
+use crate::activate::record::Record;
 use crate::activate::root::Root;
 use crate::activate::tree::failed;
 use crate::activate::{Phase, Spec, changes, host_key, links};
@@ -54,7 +55,7 @@ fn run(spec: &Spec, options: &Options, outcome: &mut Outcome) -> Result<()> {
 
     let mut contents = Contents::default();
     if let Some((directory, generation, secrets)) = &best {
-        contents.add_secrets(spec, phase, secrets);
+        contents.add_secrets(spec, phase, secrets.names(), |name| secrets.get(name));
         outcome.bundle = Some(directory.display().to_string());
         outcome.generation = Some(*generation);
     }
@@ -80,7 +81,11 @@ fn run(spec: &Spec, options: &Options, outcome: &mut Outcome) -> Result<()> {
         None
     } else {
         let store = Store::open(&root, phase, options.root.is_none())?;
-        let new = store.fill(&files, old.filter(|_| keys_only))?;
+        let record = Record {
+            secrets: outcome.generation.or_else(|| Record::read(old?).secrets),
+            authorized_keys: (phase == Phase::Services).then_some(authentic.generation),
+        };
+        let new = store.fill(&files, old.filter(|_| keys_only), &record)?;
         Some((store, new))
     };
     // Before the switch: a run that is killed after it would find nothing changed, and forget the units.

@@ -60,7 +60,7 @@ pub(super) fn settle(root: &Root, spec: &Spec, phase: Phase, files: &[File], kee
 }
 
 /// Where a file is found, whatever generation is current.
-fn target(phase: Phase, file: &File) -> PathBuf {
+pub(super) fn target(phase: Phase, file: &File) -> PathBuf {
     Path::new(phase.base()).join(file.place())
 }
 

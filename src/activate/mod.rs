@@ -4,6 +4,7 @@
 //! `contents`: what each file will be), then acts (`generation`, `links`). All paths are reached through opened
 //! directories (`tree`). Prints nothing: what happened is data ([`Outcome`]).
 
+mod asked;
 mod candidates;
 mod changes;
 mod console;
@@ -14,15 +15,22 @@ mod install;
 mod links;
 mod outcome;
 mod owners;
+mod placed;
 mod receive;
+mod record;
+mod report;
 mod root;
 mod spec;
 mod spec_check;
 mod template;
 mod tree;
+mod units;
 
+pub use asked::Asked;
 pub use console::given;
 pub use install::{Options, install};
 pub use outcome::{Outcome, Status};
 pub use receive::{Received, receive};
+pub use record::Record;
+pub use report::{Candidate, REPORT_FORMAT, Report, report};
 pub use spec::{FileSettings, HostKey, Phase, Secret, Spec, Template};

@@ -56,7 +56,7 @@ pub(super) enum Command {
     Login(Login),
     /// Remove the token from the OS keyring
     Logout(Login),
-    /// Add, list and remove hosts
+    /// Add, check, list and remove hosts
     Host(Host),
     /// Keep secrets in local age files
     Secret(Secret),
@@ -138,6 +138,13 @@ pub(super) enum HostCommand {
         #[arg(long)]
         on_disk: bool,
     },
+    /// See whether hosts really have what the repository says; changes nothing
+    Check(HostCheck),
+    /// List what a host could read, and how to take it back; changes nothing
+    Compromised {
+        /// The host
+        name: HostName,
+    },
     /// List the hosts
     List,
     /// Remove a host and its bundle
@@ -145,6 +152,19 @@ pub(super) enum HostCommand {
         /// The host
         name: HostName,
     },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct HostCheck {
+    /// The hosts [default: all]
+    #[arg(value_name = "HOST")]
+    pub hosts: Vec<HostName>,
+    /// How many hosts at once
+    #[arg(long, value_name = "N", default_value_t = 16)]
+    pub jobs: usize,
+    /// Log in with the users' keys that pkeys holds, too: those authorized must work, those replaced be refused
+    #[arg(long)]
+    pub logins: bool,
 }
 
 #[derive(Debug, ClapArgs)]

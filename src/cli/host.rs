@@ -1,11 +1,11 @@
-//! `host add`, `host list`, `host remove`; what has to do with keys made here is in `host_key`.
+//! `host add`, `host list`, `host remove`; the other commands of `host` have files of their own.
 
 use crate::audit::{self, Action};
 use crate::base::{Error, HostName, Result, files};
 use crate::cli::args::{HostAdd, HostCommand};
 use crate::cli::context::Context;
-use crate::cli::host_key;
 use crate::cli::ui::Tone;
+use crate::cli::{host_check, host_compromised, host_key};
 use crate::keys::UserKeys;
 use crate::manifest::{Repository, Selector};
 use crate::remote;
@@ -14,6 +14,8 @@ use serde_json::json;
 pub(super) fn run(context: &Context, command: &HostCommand) -> Result<bool> {
     match command {
         HostCommand::Add(args) => add(context, args),
+        HostCommand::Check(args) => host_check::run(context, args),
+        HostCommand::Compromised { name } => host_compromised::run(context, name),
         HostCommand::ExtraFiles { name, dir, key_path, on_disk } => {
             host_key::extra_files(context, name, dir, key_path, *on_disk)
         }

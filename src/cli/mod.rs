@@ -16,6 +16,8 @@ mod check;
 mod context;
 mod demo;
 mod host;
+mod host_check;
+mod host_compromised;
 mod host_key;
 mod init;
 mod key;

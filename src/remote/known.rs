@@ -14,15 +14,12 @@ const MAX_FILE: usize = 64 * 1024 * 1024;
 /// # Errors
 /// When the address is none, or `ssh` cannot read its configuration.
 pub fn known_name(address: &str) -> Result<String> {
-    let mut command = ssh::command(address, &["-G".into()])?;
-    let output = ssh::output(&mut command, |_| Ok(()))?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let setting = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    match (setting("hostkeyalias"), setting("hostname"), setting("port")) {
+    let settings = ssh::settings(address)?;
+    match (settings.get("hostkeyalias"), settings.get("hostname"), settings.get("port")) {
         (Some(alias), ..) => Ok(alias.into()),
         (None, Some(host), Some("22")) => Ok(host.into()),
         (None, Some(host), Some(port)) => Ok(format!("[{host}]:{port}")),
-        _ => Err(Error::new(format!("ssh cannot tell how it reaches the host: {}", ssh::last_line(&output.stderr)))),
+        _ => Err(Error::new("ssh does not say how it reaches the address")),
     }
 }
 

@@ -1,11 +1,10 @@
 //! Sending a bundle to `pkeys-activate receive` on a host.
 
-use crate::base::{Error, Result};
+use crate::base::Result;
 use crate::bundle::{Signed, transport};
-use crate::remote::ssh;
+use crate::remote::{answer, ssh};
 use serde::Deserialize;
 use std::path::Path;
-use std::process::Output;
 
 /// What runs on the host; a login that may only push has it, or more of it, as its forced command.
 const RECEIVE: &str = "pkeys-activate receive";
@@ -63,16 +62,5 @@ pub fn push(
     let mut command = ssh::command(address, known.as_ref().map_or(&[], |options| &options[..]))?;
     command.arg(if allow_rollback { format!("{RECEIVE} --allow-rollback") } else { RECEIVE.into() });
     let output = ssh::run(&mut command, |input| transport::send(input, signed, payload))?;
-    answer(&output)
-}
-
-fn answer(output: &Output) -> Result<Answer> {
-    let line = output.stdout.split(|byte| *byte == b'\n').rfind(|line| !line.is_empty()).unwrap_or_default();
-    serde_json::from_slice(line).map(Answer::plain).map_err(|_| match output.status.code() {
-        Some(127) => {
-            Error::new("pkeys-activate is not there").hint("enable the NixOS module there first: docs/nixos.md")
-        }
-        _ => Error::new(format!("the host gave no answer that pkeys knows: {}", ssh::last_line(&output.stderr)))
-            .hint("are pkeys here and pkeys-activate there of the same release, and may this login push?"),
-    })
+    serde_json::from_slice(answer::line(&output)).map(Answer::plain).map_err(|_| answer::none(&output))
 }

@@ -2,6 +2,7 @@
 
 use crate::base::{Result, UserName, files};
 use crate::remote::login::{Login, is_in, names, offered, taken};
+use crate::remote::report::REPORT;
 use crate::remote::ssh;
 use std::path::{Path, PathBuf};
 
@@ -47,7 +48,8 @@ pub fn accepts(address: &str, user: &UserName, key: &PublicKey) -> Result<Login>
 /// # Errors
 /// When the operator cannot log in.
 pub fn login_key(address: &str) -> Result<Option<String>> {
-    let output = ssh::output(ssh::command(address, &settings(&[]))?.arg("true"), |_| Ok(()))?;
+    // What a login that may only push can ask for too.
+    let output = ssh::output(ssh::command(address, &settings(&[]))?.arg(REPORT), |_| Ok(()))?;
     let said = String::from_utf8_lossy(&output.stderr);
     if said.lines().any(is_in) { Ok(taken(&said).map(Into::into)) } else { Err(ssh::not_connected(&output.stderr)) }
 }

@@ -19,6 +19,14 @@ pub struct HostKey {
 /// # Errors
 /// When the host does not answer, or has neither key.
 pub fn scan(address: &str) -> Result<HostKey> {
+    Ok(scan_all(address)?.swap_remove(0))
+}
+
+/// All Ed25519 and RSA keys that a host shows, at least one; Ed25519 first.
+///
+/// # Errors
+/// As [`scan`].
+pub(super) fn scan_all(address: &str) -> Result<Vec<HostKey>> {
     let (host, port) = split(address)?;
     let output = Command::new("ssh-keyscan")
         .args(["-T", "10", "-t", "ed25519,rsa", "-p", port, "--", host])
@@ -27,17 +35,15 @@ pub fn scan(address: &str) -> Result<HostKey> {
         .output()
         .map_err(|_| Error::new("cannot run ssh-keyscan").hint("install OpenSSH's client, or use --recipient"))?;
     let text = String::from_utf8_lossy(&output.stdout);
-    let found = |kind: &str| {
-        let lines = text.lines().filter(|line| !line.starts_with('#'));
-        let mut keys = lines.filter_map(|line| line.split_once(' ')).map(|(_, key)| key);
-        keys.find(|key| key.starts_with(kind)).and_then(|key| key.parse::<Recipient>().ok())
-    };
-    let recipient = found("ssh-ed25519").or_else(|| found("ssh-rsa")).ok_or_else(|| {
-        Error::new(format!("{host} showed no Ed25519 or RSA host key"))
-            .hint("is sshd running there? or give its key with --recipient \"$(cat ssh_host_ed25519_key.pub)\"")
-    })?;
-    let fingerprint = recipient.id().to_owned();
-    Ok(HostKey { recipient, fingerprint })
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    let keys: Vec<&str> = lines.filter_map(|line| line.split_once(' ')).map(|(_, key)| key).collect();
+    let of = |kind: &'static str| keys.iter().filter(move |key| key.starts_with(kind));
+    let found: Vec<Recipient> = of("ssh-ed25519").chain(of("ssh-rsa")).filter_map(|key| key.parse().ok()).collect();
+    if found.is_empty() {
+        return Err(Error::new(format!("{host} showed no Ed25519 or RSA host key"))
+            .hint("is sshd running there? or give its key with --recipient \"$(cat ssh_host_ed25519_key.pub)\""));
+    }
+    Ok(found.into_iter().map(|key| HostKey { fingerprint: key.id().to_owned(), recipient: key }).collect())
 }
 
 /// Host and port, as `ssh-keyscan` wants them.

@@ -50,6 +50,30 @@ pub fn command(address: &str, options: &[String]) -> Result<Command> {
     Ok(command)
 }
 
+/// What the operator's configuration makes of an address, as `ssh -G` says it: one setting on a line. Connects to nothing.
+///
+/// # Errors
+/// When the address is none, or `ssh` does not know what to do with it.
+pub fn settings(address: &str) -> Result<Settings> {
+    let output = output(&mut command(address, &["-G".into()])?, |_| Ok(()))?;
+    let settings = Settings(String::from_utf8_lossy(&output.stdout).into_owned());
+    if settings.get("hostname").is_some() {
+        return Ok(settings);
+    }
+    Err(Error::new(format!("ssh does not know the address: {}", last_line(&output.stderr)))
+        .hint("is your ssh configuration whole? `ssh -G ADDRESS` shows what it makes of it"))
+}
+
+/// The settings for one address.
+pub struct Settings(pub(super) String);
+
+impl Settings {
+    /// One of them, by its name in small letters.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))
+    }
+}
+
 /// Runs `ssh` with some input to its end.
 ///
 /// # Errors

@@ -85,6 +85,6 @@ impl Rotation<'_> {
 }
 
 /// Whether a kept key is that of an entry of `keys.toml`.
-pub(super) fn is_half_of(kept: &KeptKey, key: &UserKey) -> bool {
+pub fn is_half_of(kept: &KeptKey, key: &UserKey) -> bool {
     PublicHalf::parse(&kept.public).is_ok_and(|public| public.is_same_key(&key.public))
 }

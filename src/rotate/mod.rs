@@ -17,6 +17,7 @@ mod store;
 
 pub use commits::Commits;
 pub use host::{HostEvent, HostRotation, host_key_files, replaced};
+pub use make::is_half_of;
 pub use purge::{Archived, purge};
 pub use secret::{generator, receivers, rotate_secrets};
 pub use store::{archive, key_store};

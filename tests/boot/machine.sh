@@ -61,7 +61,7 @@ prepare_machine() {
     put 644 /etc/systemd/system/consumer.service < tests/boot/guest/consumer.service
     put 644 /etc/systemd/system/systemd-sysusers.service.d/password.conf < tests/boot/guest/sysusers-password.conf
     put 644 /etc/systemd/system/app.service.d/state.conf < tests/boot/guest/app-state.conf
-    systemctl --root="$PWD/$tree" --quiet enable pkeys-activate pkeys-activate-users pkeys-receive.socket app early consumer report ssh
+    systemctl --root="$PWD/$tree" --quiet enable pkeys-activate pkeys-activate-users pkeys-receive.socket pkeys-report.socket app early consumer report ssh
 
     # It would hang up the console that the report writes to.
     systemctl --root="$PWD/$tree" --quiet mask serial-getty@ttyS0.service

@@ -1,0 +1,167 @@
+//! The host's program: verifies a bundle, opens it, and puts every secret in place. Needs no network.
+//!
+//! Prints one line for each fact to standard output and what is wrong to standard error; with `--json`, one object.
+#![deny(clippy::disallowed_methods)]
+
+use arguments::{Arguments, Command, Install, Place, Receive, Verify, When};
+use clap::Parser;
+use pkeys::activate::{Asked, Options, Outcome, Phase, Received, Report, Spec, given, install, receive, report};
+use pkeys::base::{Error, Result, files};
+use pkeys::bundle::{Manifest, Signed, Signers};
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+use std::rc::Rc;
+
+/// Every freed buffer is wiped, those of libraries too.
+#[global_allocator]
+static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> = zeroizing_alloc::ZeroAlloc(std::alloc::System);
+
+/// Prints a line. That nobody reads it, or that the disk of a log is full, must not change what was done.
+macro_rules! say {
+    ($($text:tt)*) => { drop(writeln!(std::io::stdout(), $($text)*)) };
+}
+
+/// The same to standard error.
+macro_rules! complain {
+    ($($text:tt)*) => { drop(writeln!(std::io::stderr(), $($text)*)) };
+}
+
+mod arguments;
+mod print;
+
+use print::{print, print_json};
+
+const MAX_SPEC: usize = 64 * 1024 * 1024;
+
+fn main() -> ExitCode {
+    pkeys::base::process::harden();
+    // Directories that are made on the way to a path are 0755, whatever the caller's mask.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+    let result = match Arguments::parse().command {
+        Command::Install(arguments) => run_install(&arguments),
+        Command::Receive(arguments) => run_receive(&arguments),
+        Command::Report(place) => run_report(&place),
+        Command::Forward { socket, report_socket } => forward(&socket, &report_socket),
+        Command::CheckSpec { spec } => read_spec(&spec).map(|_| 0),
+        Command::Verify(arguments) => verify(&arguments),
+        Command::List { bundle } => list(&bundle),
+    };
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(e) => {
+            complain!("error: {e}");
+            if let Some(hint) = e.next_step() {
+                complain!("hint: {hint}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn read_spec(path: &Path) -> Result<Spec> {
+    let bytes =
+        files::read(path, MAX_SPEC)?.ok_or_else(|| Error::new(format!("there is no spec at {}", path.display())))?;
+    Spec::parse(&bytes).map_err(|e| e.context(path.display()))
+}
+
+fn run_install(arguments: &Install) -> Result<u8> {
+    let spec = match read_spec(&arguments.spec) {
+        Ok(spec) => spec,
+        Err(e) if arguments.json => return print_json(&Outcome::failed(&e)),
+        Err(e) => return Err(e),
+    };
+    let options = Options {
+        root: arguments.root.clone(),
+        dry_run: arguments.dry_run,
+        phase: match arguments.phase {
+            When::Users => Phase::Users,
+            When::Services => Phase::Services,
+        },
+        queue_units: arguments.queue_units.clone(),
+        identities: Rc::new(arguments.identity.as_deref().map_or(Ok(Vec::new()), given)?),
+    };
+    let outcome = install(&spec, &options);
+    if arguments.json {
+        return print_json(&outcome);
+    }
+    print(&outcome, arguments.dry_run);
+    Ok(outcome.status.code())
+}
+
+/// Answers with one line of JSON, whatever happens; what concerns the host's own log goes to standard error.
+///
+/// As the forced command of a login it also reports, if that was asked for.
+fn run_receive(arguments: &Receive) -> Result<u8> {
+    let place = &arguments.place;
+    let received = match asked() {
+        Ok(Asked::Report) => return run_report(place),
+        Ok(Asked::Receive) => read_spec(&place.spec).map_or_else(
+            |e| Received::refused(&e),
+            |spec| receive(&spec, place.root.as_deref(), arguments.allow_rollback, std::io::stdin().lock()),
+        ),
+        Err(e) => Received::refused(&e),
+    };
+    let show = |generation: Option<u64>| generation.map_or_else(|| "none".into(), |g| g.to_string());
+    let (new, old) = (show(received.generation), show(received.previous));
+    match &received.error {
+        Some(error) => complain!("refused a pushed bundle of generation {new}: {error}"),
+        None if received.generation < received.previous => {
+            complain!("rolled back from generation {old} to {new}, as asked")
+        }
+        None => complain!("took a pushed bundle of generation {new}; the one before was {old}"),
+    }
+    let code = received.activation.as_ref().map_or(1, |outcome| outcome.status.code());
+    say!("{}", serde_json::to_string(&received).map_err(|_| Error::new("the answer cannot be printed"))?);
+    Ok(code)
+}
+
+/// Answers with one line of JSON. That something is wrong on the host is in it, and is no failure of the report.
+fn run_report(place: &Place) -> Result<u8> {
+    let told = match read_spec(&place.spec) {
+        Ok(spec) => report(&spec, place.root.as_deref()),
+        Err(e) => Report::failed(&e),
+    };
+    say!("{}", serde_json::to_string(&told).map_err(|_| Error::new("the report cannot be printed"))?);
+    Ok(u8::from(told.error.is_some()))
+}
+
+/// What the other side of a login with a forced command asked for.
+fn asked() -> Result<Asked> {
+    let command = std::env::var_os("SSH_ORIGINAL_COMMAND");
+    Asked::of(command.as_deref().map(|command| command.to_str().unwrap_or_default()))
+}
+
+fn forward(socket: &Path, report_socket: &Path) -> Result<u8> {
+    let asked = asked()?;
+    let socket = if asked == Asked::Report { report_socket } else { socket };
+    let failed = |doing: &'static str| move |e: std::io::Error| Error::io(doing, socket, &e);
+    let mut stream = std::os::unix::net::UnixStream::connect(socket).map_err(failed("connect to"))?;
+    // Only a bundle has anything to send.
+    if asked == Asked::Receive {
+        std::io::copy(&mut std::io::stdin().lock(), &mut stream).map_err(failed("write to"))?;
+    }
+    stream.shutdown(std::net::Shutdown::Write).map_err(failed("write to"))?;
+    std::io::copy(&mut stream, &mut std::io::stdout().lock()).map_err(failed("read from"))?;
+    Ok(0)
+}
+
+fn verify(arguments: &Verify) -> Result<u8> {
+    let signers = Signers::parse(&arguments.signer)?;
+    let good = read(&arguments.bundle)?.verify(&arguments.bundle, &arguments.host, &signers)?;
+    say!("valid: generation {} of {}, signed by {}", good.manifest.generation, good.manifest.host, good.signer);
+    Ok(0)
+}
+
+fn list(bundle: &Path) -> Result<u8> {
+    let manifest = Manifest::parse(&read(bundle)?.manifest)?;
+    say!("{} generation {} of {} (not verified)", manifest.host, manifest.generation, manifest.created);
+    for secret in &manifest.secrets {
+        say!("{}\t{}\t{}", secret.name, secret.reference, secret.version);
+    }
+    Ok(0)
+}
+
+fn read(bundle: &Path) -> Result<Signed> {
+    Signed::read(bundle)?.ok_or_else(|| Error::new(format!("there is no bundle at {}", bundle.display())))
+}
