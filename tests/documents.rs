@@ -102,6 +102,8 @@ fn json_is_json_and_a_pipe_is_plain() {
         &["verify", "--json"],
         &["check", "--json"],
         &["host", "list", "--json"],
+        &["host", "check", "--json"],
+        &["host", "compromised", "web", "--json"],
         &["secret", "list", "--json"],
         &["secret", "generate", "g", "--json"],
         &["host", "remove", "web", "--json"],
