@@ -269,7 +269,7 @@ fn what_a_lost_host_could_read_is_listed_with_the_commands_that_take_it_back() {
     assert_eq!(of("other"), None);
     let commands: Vec<_> =
         told["steps"].as_array().unwrap().iter().filter_map(|step| step["command"].as_str()).collect();
-    assert_eq!(commands[0], "pkeys rotate --host web", "{commands:?}");
+    assert_eq!(commands[0], "pkeys host add web --scan ADDRESS", "{commands:?}");
     assert!(commands.iter().any(|command| command.starts_with("pkeys secret set own ")), "{commands:?}");
     let last = [
         "pkeys render db mail web",

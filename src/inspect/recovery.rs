@@ -42,8 +42,10 @@ impl Exposure {
         let mut steps = vec![
             step(format!("Take {host} off the network and install it anew from what you trust."), None),
             step(
-                "Replace its SSH host key, before anything new is sealed to the old one.".into(),
-                Some(format!("pkeys rotate --host {host}")),
+                "Make its new SSH host key its only recipient, before anything new is sealed to the old one. \
+                 (`rotate --host` would send the new key sealed to the old one.)"
+                    .into(),
+                Some(format!("pkeys host add {host} --scan ADDRESS")),
             ),
         ];
         let mut seen = BTreeSet::new();

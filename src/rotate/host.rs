@@ -147,7 +147,8 @@ impl HostRotation<'_> {
         Err(seen.err().unwrap_or_else(another))
     }
 
-    /// The new key becomes the only SSH recipient.
+    /// The new key becomes the only SSH recipient. No commit yet: the bundle that brings the key is sealed to the old one
+    /// too, and should not stay in git's history.
     fn narrow(&self, repository: &mut Repository, new: &Recipient) -> Result<()> {
         let settings = &repository.manifest().hosts[self.host];
         let Some(next) = settings.next_host_key.clone().filter(|next| settings.host_key.as_ref() != Some(next)) else {
@@ -163,7 +164,6 @@ impl HostRotation<'_> {
         edit.set(&path, "host-key", &next.to_string())?;
         self.log(repository, "active", new)?;
         repository.save(&edit)?;
-        self.commit("the new key is proven")?;
         (self.tell)(&HostEvent::Dropped(ids));
         Ok(())
     }
