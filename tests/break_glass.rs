@@ -7,7 +7,7 @@ mod fleet;
 mod page;
 
 use common::{Ran, Sandbox, root, run_command};
-use page::rows;
+use page::{between, rows};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -123,6 +123,44 @@ fn a_clone_and_the_sheet_open_everything_with_pkeys_and_with_age_alone() {
     std::fs::create_dir(other.repo().join("audit.jsonl")).unwrap();
     let ran = alone(&other, &["open", "web", "--secret", "token"], &typed);
     assert!(ran.out == "hunter2" && ran.err.contains("this is not in the log"), "{ran:?}");
+}
+
+#[test]
+fn where_no_network_is_the_printed_commands_open_everything_without_pkeys() {
+    if !root("a network namespace") {
+        return;
+    }
+    let memory = Memory::new();
+    let (sandbox, typed) = repository(&memory);
+    let other = clone(&sandbox);
+    let page = std::fs::read_to_string(memory.path("sheets/sheet.html")).unwrap();
+    let groups: String = rows(&page).iter().map(|(_, groups, _)| groups.to_lowercase() + "\n").collect();
+    let open = page.split_once("<dl id=\"open\"").unwrap().1.split_once("</dl>").unwrap().0;
+    let mut lines = between(open, "<dt", "</dt>");
+    let tidy = lines.pop().unwrap();
+    let look =
+        "cat /dev/shm/secrets/token /dev/shm/secrets/password; ls /dev/shm/secrets; cat /proc/net/dev".to_owned();
+    let script =
+        [vec![between(&page, "<pre id=\"type\"", "</pre>").remove(0)], lines, vec![look, tidy]].concat().join("\n");
+    let script =
+        script.replace("HOST", "web").replace("NAME", "token").replace("PATH", "secrets/ssh-user-key.root.laptop");
+    std::fs::create_dir(memory.path("work")).unwrap();
+    let script = script.replace("/dev/shm", &memory.str("work"));
+    // Nothing but a shell and Debian's programs, and no network.
+    let mut command = Command::new("unshare");
+    command.args(["-n", "env", "-i", "PATH=/usr/bin:/bin", "sh", "-ec", &script]).current_dir(other.repo());
+    let seen = run_command(&mut command, groups.as_bytes()).good();
+    for part in [
+        "age1",
+        "hunter2",
+        "correct horse",
+        "secrets/ssh-host-key.db",
+        "secrets/keys.toml",
+        "BEGIN OPENSSH PRIVATE KEY",
+    ] {
+        assert!(seen.contains(part), "{part}: {seen}");
+    }
+    assert!(seen.contains(" lo:") && seen.matches(": ").count() <= 2, "{seen}");
 }
 
 #[test]
