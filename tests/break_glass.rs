@@ -131,7 +131,7 @@ fn where_no_network_is_the_printed_commands_open_everything_without_pkeys() {
         return;
     }
     let memory = Memory::new();
-    let (sandbox, typed) = repository(&memory);
+    let (sandbox, _) = repository(&memory);
     let other = clone(&sandbox);
     let page = std::fs::read_to_string(memory.path("sheets/sheet.html")).unwrap();
     let groups: String = rows(&page).iter().map(|(_, groups, _)| groups.to_lowercase() + "\n").collect();
@@ -424,4 +424,39 @@ fn a_users_key_of_the_escrow_logs_in_to_real_hosts() {
     assert!(ran.out.contains("(ED25519)") && ran.out.contains("in as"), "{ran:?}");
     alone(&fleet.sandbox, &["open", "--ssh", "nobody", "--identity", &memory.str("key")], "")
         .bad("has no key of nobody", "open");
+}
+
+#[test]
+fn killed_anywhere_a_new_key_is_made_again_and_opens_everything() {
+    let memory = Memory::new();
+    let (sandbox, _) = repository(&memory);
+    let mut kills = 0;
+    for (call, step) in [("rename", 2), ("renameat2", 1), ("fsync", 5), ("write", 40)] {
+        for number in (1..400).step_by(step) {
+            let sheets = memory.str(&format!("{call}-{number}"));
+            let mut command = sandbox.command_of("strace");
+            command.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e"]);
+            command.arg(format!("inject={call}:signal=KILL:when={number}")).arg(common::pkeys_binary());
+            let killed =
+                run_command(command.args(["break-glass", "rotate", "--yes", "--sheets", &sheets]), b"").status == 137;
+            // The operators open and render all the same.
+            assert_eq!(sandbox.pkeys(&["secret", "show", "token"]).good(), "hunter2");
+            let last = if killed { memory.str(&format!("{call}-{number}-again")) } else { sheets };
+            if killed {
+                kills += 1;
+                sandbox.pkeys(&["break-glass", "rotate", "--yes", "--sheets", &last]).good();
+            }
+            alone(&sandbox, &["drill"], &typed(&Path::new(&last).join("sheet.html"))).good();
+            let left = common::files_below(&sandbox.repo());
+            assert!(
+                !left.iter().any(|path| path.to_string_lossy().contains(".pkeys-tmp-")),
+                "{call} {number}: {left:?}"
+            );
+            if !killed {
+                break;
+            }
+        }
+    }
+    assert!(kills > 6, "{kills}");
+    println!("killed at {kills} calls, and survived");
 }

@@ -52,7 +52,8 @@ impl Repository {
     pub fn lock(self) -> Result<Self> {
         let lock = files::lock_directory(&self.root)?;
         let new = Self { _lock: Some(lock), ..Self::open(&self.root)? };
-        for place in [new.root.clone(), new.root.join("bundles"), new.secrets_directory()] {
+        let own = ["", "bundles", "break-glass"].map(|name| new.root.join(name));
+        for place in own.into_iter().chain([new.secrets_directory()]) {
             files::sweep(&place);
         }
         Ok(new)
