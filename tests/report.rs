@@ -17,7 +17,7 @@ const ACTIVATE: &str = env!("CARGO_BIN_EXE_pkeys-activate");
 fn machine() -> Machine {
     let machine = Machine::new();
     let keys = json!({ "ann": ["ssh-ed25519 AAAA ann laptop"] });
-    machine.bundle("b", &Bundle { keys, ..Bundle::of(3, &[("a", b"one"), ("b", b"two")]) });
+    machine.bundle("b", &Bundle { keys, ..Bundle::of(3, &[("a", b"hunter2"), ("b", b"two")]) });
     machine.spec(json!({ "secrets": { "a": { "path": "/etc/a", "mode": "0440" } } }));
     machine.install(&[]).good();
     machine
@@ -50,6 +50,9 @@ fn a_whole_host_says_what_it_has_and_no_byte_is_changed() {
     let before = everything(&machine.root());
     let told = report(&machine);
     assert_eq!(everything(&machine.root()), before);
+    let hash = common::run("sha256sum", &[machine.root().join("run/pkeys/secrets/a")], b"").good();
+    let hash = hash.split(' ').next().unwrap().trim_start_matches('\\');
+    assert!(!told.to_string().contains("hunter2") && !told.to_string().contains(hash), "{told}");
     assert_eq!(told["format"], "pkeys-report/1");
     assert_eq!((&told["host"], &told["error"]), (&json!("web"), &Value::Null));
     assert_eq!(told["candidate"]["generation"], 3);

@@ -127,3 +127,81 @@ fn unit_problem(unit: &str, state: &str) -> Option<Error> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAJSRNUWgI+OIjzO1q+FZ0NQ8rPF620EHEERr2g+Ejcw ann laptop";
+
+    /// What is said of a host that differs in these fields from one on which all is well.
+    fn said(more: serde_json::Value) -> (Option<State>, Vec<String>) {
+        let wanted = json!({
+            "format": "pkeys-bundle/1", "host": "web", "generation": 3, "created": "2026-11-23T00:00:00Z",
+            "payload": { "sha256": "aa", "size": 1 }, "recipients": ["SHA256:host"], "secrets": [],
+            "authorized_keys": { "ann": [KEY] }, "inputs": "0",
+        });
+        let mut report = json!({
+            "candidate": { "generation": 3, "payload": "aa" }, "installed": { "secrets": 3, "authorizedKeys": 3 },
+            "authorizedKeys": { "ann": [KEY] }, "identities": ["SHA256:rsa", "SHA256:host"],
+            "files": { "secrets/a": [] }, "units": { "pkeys-activate.service": "active", "app.service": "inactive" },
+        });
+        report.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let wanted = Manifest::parse(wanted.to_string().as_bytes()).unwrap();
+        let report: Report = serde_json::from_value(report).unwrap();
+        let findings = compare(&HostName::new("web").unwrap(), &wanted, &report);
+        assert!(findings.iter().all(|finding| finding.next_step().is_some()), "{findings:?}");
+        let state = standing(wanted.generation, report.installed.as_ref());
+        (state, findings.iter().map(|finding| finding.message().to_owned()).collect())
+    }
+
+    #[test]
+    fn each_difference_is_one_finding() {
+        assert_eq!(said(json!({})), (None, Vec::new()));
+        let of = |secrets, keys| json!({ "installed": { "secrets": secrets, "authorizedKeys": keys } });
+        for (more, state, message) in [
+            (of(Some(2), Some(2)), Some(State::Behind), "it has generation 2, and the repository 3"),
+            (of(Some(4), Some(4)), Some(State::Ahead), "it has generation 4, and the repository 3"),
+            (
+                of(None, Some(3)),
+                Some(State::Behind),
+                "it has authorized keys and no secrets: no bundle could be opened",
+            ),
+            (of(Some(3), Some(4)), None, "its authorized keys are of generation 4, its secrets of 3"),
+            (of(None, None), None, "which generation is installed is not known: an older pkeys-activate installed it"),
+            (
+                json!({ "installed": null }),
+                Some(State::Behind),
+                "it has nothing installed, and the repository has generation 3",
+            ),
+            (
+                json!({ "candidate": { "generation": 3, "payload": "bb" } }),
+                None,
+                "it has another bundle of generation 3",
+            ),
+            (json!({ "files": { "secrets/a": ["it is not there"] } }), None, "secrets/a: it is not there"),
+            (json!({ "rejected": ["/b: no"] }), None, "a bundle there does not count: /b: no"),
+            (json!({ "units": { "app.service": "failed" } }), None, "app.service has failed"),
+            (json!({ "units": { "x.service": "not-found" } }), None, "x.service does not exist there"),
+            (
+                json!({ "units": { "pkeys-activate.service": "inactive" } }),
+                None,
+                "pkeys-activate.service is not active",
+            ),
+            (json!({ "identities": ["SHA256:b"] }), None, "its bundle is not sealed to a key that it has: SHA256:b"),
+            (
+                json!({ "authorizedKeys": { "ann": [KEY], "eve": ["x"] } }),
+                None,
+                "eve may log in there with a line that is no key, which the repository does not authorize",
+            ),
+        ] {
+            assert_eq!(said(more), (state, vec![message.to_owned()]));
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_is_no_finding() {
+        assert_eq!(said(json!({ "units": null, "identities": [] })), (None, Vec::new()));
+    }
+}

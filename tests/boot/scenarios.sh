@@ -81,7 +81,7 @@ expect_pushed-newer() {
     has "state running "
 }
 
-# A bundle is pushed to the running machine, by the login that can do nothing else.
+# A bundle is pushed to the running machine, and it is asked what it has, by the login that can do nothing else.
 prepare_push() { tar -C "$fixtures/bundles/web-next" -c . | put 600 /root/push.tar; }
 expect_push() {
     has "journal installed generation 1 of /nix/store/.*"
@@ -90,6 +90,9 @@ expect_push() {
     has "pushed app.service restarted with $(token 2)"
     has "pushed a shell is refused"
     has 'push again .*"accepted":true,"generation":2,"previous":2,.*'
+    has 'told .*"error":null,.*"rejected":\[\],"installed":\{"secrets":2,"authorizedKeys":2\}.*'
+    has 'told .*"secrets/ann-password":\[\],.*"secrets/tailscale-auth-key":\[\],.*"templates/app.env":\[\]\},"problems":\[\].*'
+    has 'told .*"app.service":"active",.*"pkeys-activate.service":"active",.*"pkeys-receive.socket":"active",.*'
     has "state running "
 }
 

@@ -49,9 +49,10 @@ if [ -e /root/push.tar ]; then
     done
     [ "$(systemctl show -P InvocationID app)" != "$before" ] &&
         say "pushed app.service restarted with $(cat /var/lib/private/app/token)"
-    push 'touch /tmp/pwned' > /tmp/again
-    [ ! -e /tmp/pwned ] && say "pushed a shell is refused"
-    say "push again $(cat /tmp/again)"
+    push 'touch /tmp/pwned' > /tmp/refused 2>&1
+    [ ! -e /tmp/pwned ] && grep -q 'and nothing else' /tmp/refused && say "pushed a shell is refused"
+    say "push again $(push)"
+    say "told $(push 'pkeys-activate report')"
     journalctl -b -o cat -u 'pkeys-receive@*' | sed 's/^/@@ receive /'
 fi
 journalctl -b -o cat -u pkeys-activate -u pkeys-activate-users -t pkeys-activate | sed 's/^/@@ journal /'
