@@ -2,9 +2,8 @@
 
 use super::bech32;
 use crate::base::{Error, Result, SecretBytes};
-use crate::bundle::{Identity, Recipient, identity, sha256_hex};
-use age::secrecy::{ExposeSecret, SecretString};
-use std::io::Write;
+use crate::bundle::{Identity, Recipient, identity, lock, sha256_hex};
+use age::secrecy::ExposeSecret;
 
 /// What stands before the `1` of an age identity.
 const PREFIX: &str = "age-secret-key-";
@@ -71,21 +70,12 @@ impl BreakGlassIdentity {
     /// # Errors
     /// When the passphrase is empty or no text.
     pub fn locked_file(&self, passphrase: &SecretBytes) -> Result<Vec<u8>> {
-        let failed = |_| Error::new("cannot encrypt the identity");
-        let passphrase = passphrase.expose_str().filter(|text| !text.is_empty());
-        let passphrase = passphrase.ok_or_else(|| Error::new("the passphrase is empty or not UTF-8 text"))?;
         let head = format!("# pkeys break-glass identity {}\n# public key: {}\n", self.fingerprint(), self.recipient);
         let mut plain = SecretBytes::with_capacity(head.len() + self.text.len() + 1);
         for part in [head.as_bytes(), self.text.expose(), b"\n"] {
             plain.extend(part);
         }
-        let mut file = Vec::new();
-        let armor = age::armor::ArmoredWriter::wrap_output(&mut file, age::armor::Format::AsciiArmor);
-        let secret = SecretString::from(passphrase.to_owned());
-        let writer = age::Encryptor::with_user_passphrase(secret).wrap_output(armor.map_err(failed)?);
-        let mut writer = writer.map_err(failed)?;
-        writer.write_all(plain.expose()).and_then(|()| writer.finish()?.finish()).map_err(failed)?;
-        Ok(file)
+        lock(&plain, passphrase)
     }
 
     /// The key's 32 bytes, for sharing.
@@ -118,6 +108,7 @@ pub fn fingerprint(recipient: &Recipient) -> String {
 mod tests {
     use super::*;
     use crate::bundle::{decrypt, encrypt};
+    use age::secrecy::SecretString;
 
     #[derive(Clone)]
     struct Knows(&'static str);

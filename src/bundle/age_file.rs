@@ -2,6 +2,7 @@
 
 use crate::base::{Error, Result, SecretBytes};
 use crate::bundle::{Identity, Recipient};
+use age::secrecy::SecretString;
 use age::{DecryptError, Decryptor, EncryptError, Encryptor, armor::ArmoredReader};
 use std::io::Write;
 
@@ -25,6 +26,22 @@ pub fn encrypt(plaintext: &SecretBytes, recipients: &[Recipient], callbacks: imp
         .wrap_output(&mut file)
         .and_then(|mut writer| writer.write_all(plaintext.expose()).and_then(|()| writer.finish()))
         .map_err(|e| Error::new(format!("encryption failed: {}", e.kind())))?;
+    Ok(file)
+}
+
+/// Encrypts behind a passphrase, armored: `age -d` asks for it.
+///
+/// # Errors
+/// When the passphrase is empty or no text.
+pub fn lock(plain: &SecretBytes, passphrase: &SecretBytes) -> Result<Vec<u8>> {
+    let failed = |_| Error::new("cannot encrypt behind a passphrase");
+    let text = passphrase.expose_str().filter(|text| !text.is_empty());
+    let text = text.ok_or_else(|| Error::new("the passphrase is empty or not UTF-8 text"))?;
+    let mut file = Vec::new();
+    let armor = age::armor::ArmoredWriter::wrap_output(&mut file, age::armor::Format::AsciiArmor).map_err(failed)?;
+    let encryptor = Encryptor::with_user_passphrase(SecretString::from(text.to_owned()));
+    let mut writer = encryptor.wrap_output(armor).map_err(failed)?;
+    writer.write_all(plain.expose()).and_then(|()| writer.finish()?.finish()).map_err(failed)?;
     Ok(file)
 }
 

@@ -12,7 +12,7 @@ mod recipient;
 mod signature;
 pub mod transport;
 
-pub use age_file::{decrypt, encrypt};
+pub use age_file::{decrypt, encrypt, lock};
 pub use archive::{MAX_PAYLOAD, pack};
 pub use directory::{Authentic, MANIFEST, PAYLOAD, SIGNATURE, Signed, write};
 pub use identity::Identity;

@@ -8,7 +8,7 @@ use crate::cli::ui::count;
 use crate::escrow;
 use crate::keys::today;
 use crate::manifest::Repository;
-use crate::operator::{MemoryDirectory, in_memory, new_passphrase};
+use crate::operator::{MemoryDirectory, in_memory, new_passphrase, new_ssh_key};
 use crate::render::{self, Sources, rekey};
 use std::path::{Path, PathBuf};
 
@@ -46,7 +46,7 @@ fn make(context: &Context, args: &BreakGlassNew, mut repository: Repository, act
         return Ok(false);
     }
     let keys = context.keys()?;
-    let signing = escrow::new_signing_key()?;
+    let signing = new_ssh_key("pkeys break-glass")?;
     escrow::enroll(&mut repository, &keys, key.recipient(), &signing, action)?;
     let sources = Sources::new(&repository, &keys);
     let bar = context.ui.progress("encrypting", repository.local_secrets()?.len());

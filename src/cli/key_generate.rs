@@ -5,7 +5,7 @@ use crate::cli::args::KeyAdd;
 use crate::cli::context::Context;
 use crate::keys::{AuthorizedLine, PublicHalf, UserKeys, today};
 use crate::manifest::Repository;
-use crate::operator::new_user_key;
+use crate::operator::new_ssh_key;
 use crate::rotate::key_store;
 use crate::source::{KeptKey, KeyPlace, Reference};
 
@@ -27,7 +27,7 @@ pub(super) fn run(context: &Context, repository: &Repository, args: &KeyAdd) -> 
     }
     let mut record = store.read(&place)?.unwrap_or_default();
     if record.current.is_none() {
-        let new = new_user_key(&format!("{} {}", args.user, args.label))?;
+        let new = new_ssh_key(&format!("{} {}", args.user, args.label))?;
         record.current = Some(KeptKey { private: new.private, public: new.public, created: today().to_string() });
     }
     store.write(&place, &record)?;

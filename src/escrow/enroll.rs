@@ -1,31 +1,17 @@
 //! A new break-glass key becomes a recipient of everything, and gets a signing key that hosts trust.
 
 use crate::audit::{self, Action};
-use crate::base::{Result, SecretBytes};
+use crate::base::Result;
 use crate::break_glass::{COMBINE, fingerprint};
 use crate::bundle::{self, Recipient};
 use crate::escrow::refresh::write;
 use crate::manifest::Repository;
 use crate::operator::{Keys, NewKeys};
-use ssh_key::{Algorithm, LineEnding, PrivateKey};
 
 /// The break-glass signing key, encrypted to break-glass alone.
 pub(super) const SIGNING_KEY: &str = "signing-key.age";
 /// Its name among the signers of `pkeys.toml`.
 pub const SIGNER: &str = "break-glass";
-
-/// Makes the key that signs bundles when every operator's key is gone.
-///
-/// # Errors
-/// When the system has no randomness.
-pub fn new_signing_key() -> Result<NewKeys> {
-    let failed = |_| crate::base::Error::new("cannot make a signing key");
-    let mut key = PrivateKey::random(&mut rand_core::OsRng, Algorithm::Ed25519).map_err(failed)?;
-    key.set_comment("pkeys break-glass");
-    let public = key.public_key().to_openssh().map_err(failed)?;
-    let text = key.to_openssh(LineEnding::LF).map_err(failed)?;
-    Ok(NewKeys { private: SecretBytes::copy_of(text.as_bytes()), public })
-}
 
 /// Makes a recipient the only one of break-glass, and its signing key a signer. Local secrets, bundles and the escrow are
 /// to be written anew after this. The repository is locked.

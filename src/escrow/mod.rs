@@ -14,7 +14,7 @@ mod reseal;
 pub use check::check;
 pub use contents::{host_entry, user_entry};
 pub use drill::{DRILL, Drill, Finding, drill, last_drill};
-pub use enroll::{SIGNER, enroll, new_signing_key};
+pub use enroll::{SIGNER, enroll};
 pub use opened::Opened;
 pub use refresh::{ESCROW, Escrow, Refreshed, refresh};
 pub use reseal::reseal;

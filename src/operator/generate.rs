@@ -1,11 +1,11 @@
 //! Making keys.
 
 use crate::base::{Error, HostName, Result, SecretBytes};
+use crate::bundle::lock;
 use crate::operator::{Prompt, prompt::new_passphrase};
-use age::secrecy::{ExposeSecret, SecretString};
+use age::secrecy::ExposeSecret;
 use rand_core::OsRng;
 use ssh_key::{Algorithm, LineEnding, PrivateKey};
-use std::io::Write;
 
 /// A private key's file, and the public half.
 pub struct NewKeys {
@@ -30,13 +30,7 @@ pub fn new_identity(prompt: &dyn Prompt, open: bool) -> Result<NewKeys> {
         return Ok(NewKeys { private: text, public });
     }
     let passphrase = new_passphrase(prompt, "the age identity that opens your local secrets")?;
-    let failed = |_| Error::new("cannot encrypt the identity");
-    let secret = SecretString::from(passphrase.expose_str().unwrap_or_default().to_owned());
-    let mut locked = Vec::new();
-    let armor = age::armor::ArmoredWriter::wrap_output(&mut locked, age::armor::Format::AsciiArmor).map_err(failed)?;
-    let mut writer = age::Encryptor::with_user_passphrase(secret).wrap_output(armor).map_err(failed)?;
-    writer.write_all(text.expose()).and_then(|()| writer.finish()?.finish()).map_err(failed)?;
-    Ok(NewKeys { private: SecretBytes::new(locked), public })
+    Ok(NewKeys { private: SecretBytes::new(lock(&text, &passphrase)?), public })
 }
 
 /// Makes a host's Ed25519 SSH key. It has no passphrase: sshd reads it at boot.
@@ -59,12 +53,12 @@ pub fn public_half(private: &SecretBytes) -> Result<String> {
     key.public_key().to_openssh().map_err(|_| Error::new("the host key has no usable public half"))
 }
 
-/// Makes a user's Ed25519 key, without a passphrase: it is kept where only the operator can read it.
+/// Makes an Ed25519 key without a passphrase: it is kept where only the right people can read it.
 ///
 /// # Errors
 /// When the system has no randomness.
-pub fn new_user_key(comment: &str) -> Result<NewKeys> {
-    ed25519(comment, "cannot make a user key")
+pub fn new_ssh_key(comment: &str) -> Result<NewKeys> {
+    ed25519(comment, "cannot make a key")
 }
 
 /// A new Ed25519 key in OpenSSH's format, without a passphrase.

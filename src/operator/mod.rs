@@ -12,7 +12,7 @@ mod prompt;
 mod values;
 
 pub use config::{Config, config_directory};
-pub use generate::{NewKeys, new_host_key, new_identity, new_signing_key, new_user_key, public_half};
+pub use generate::{NewKeys, new_host_key, new_identity, new_signing_key, new_ssh_key, public_half};
 pub use keyring::{Keyring, Stored};
 pub use keys::{Keys, public_of_signing_key, recipients_of};
 pub use memory::{MemoryDirectory, in_memory};

@@ -2,7 +2,7 @@
 
 use crate::base::{Error, Result, SecretBytes};
 use crate::keys::{PublicHalf, State, UserKey, UserKeys, today};
-use crate::operator::new_user_key;
+use crate::operator::new_ssh_key;
 use crate::render::Sources;
 use crate::rotate::{Event, Rotation};
 use crate::source::{KeptKey, KeyRecord};
@@ -60,7 +60,7 @@ impl Rotation<'_> {
             }
             None => Some(self.elsewhere(active)?),
         };
-        let made = new_user_key(&active.name())?;
+        let made = new_ssh_key(&active.name())?;
         let current = KeptKey { private: made.private, public: made.public, created: today().to_string() };
         Ok(KeyRecord { current: Some(current), previous, archived: kept.archived })
     }
