@@ -64,7 +64,7 @@ pub(super) enum Command {
     Key(Key),
     /// Seal and sign the bundles of hosts whose inputs changed
     Render(Render),
-    /// Replace a user's SSH key on every host, without ever locking anyone out
+    /// Replace users' SSH keys, host keys and generated secrets, without ever locking anyone out
     Rotate(Rotate),
     /// The key that opens everything, on the worst day
     BreakGlass(BreakGlass),

@@ -28,7 +28,9 @@ pub(super) fn run(context: &Context, args: &Rotate) -> Result<bool> {
     }
     plan(context, &repository, &keys, &chosen.places, args);
     // What begins something new is asked for; what goes on is not.
-    let begun = !args.abort && chosen.places.iter().all(|place| Step::of(&keys, place) != Step::Make);
+    let withdrawn = keys.all().iter().any(|key| !key.revoked.is_empty());
+    let going_on = !args.abort && (!args.emergency || withdrawn);
+    let begun = going_on && chosen.places.iter().all(|place| Step::of(&keys, place) != Step::Make);
     if args.dry_run || !(begun || confirmed(context, args)?) {
         return Ok(args.dry_run);
     }
