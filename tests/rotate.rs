@@ -44,11 +44,15 @@ fn kept(fleet: &Fleet, which: &str) -> Option<Kept> {
     if ran.status != 0 {
         return None;
     }
+    Some(in_a_file(ran.out.as_bytes()))
+}
+
+fn in_a_file(private: &[u8]) -> Kept {
     let place = tempfile::tempdir().unwrap();
     let to = place.path().join("key");
-    std::fs::write(&to, ran.out).unwrap();
+    std::fs::write(&to, private).unwrap();
     std::fs::set_permissions(&to, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-    Some(Kept(to, place))
+    Kept(to, place)
 }
 
 fn keys(fleet: &Fleet) -> Vec<(String, String)> {
@@ -126,6 +130,16 @@ fn a_host_that_is_down_is_waited_for_at_the_overlap() {
     let new = kept(&fleet, "").unwrap();
     for host in ["web", "mail"] {
         assert!(fleet.login(host, &old) && fleet.login(host, &new.0), "{host} takes both");
+    }
+    // Each key's reference leads to its own private half.
+    let list: Value = serde_json::from_str(&fleet.pkeys(&["--json", "key", "list"]).good()).unwrap();
+    for key in list.as_array().unwrap() {
+        let (reference, state) = (key["private"].as_str().unwrap(), key["state"].as_str().unwrap());
+        assert_eq!(reference.ends_with(".previous"), state == "active", "{list}");
+        let which = if state == "active" { ".previous" } else { "" };
+        let half = kept(&fleet, which).unwrap();
+        let line = common::run("ssh-keygen", &["-lf", half.0.to_str().unwrap()], b"").good();
+        assert!(line.contains(key["fingerprint"].as_str().unwrap()), "{line} {key}");
     }
     let status = fleet.pkeys(&["rotate", "--status"]).good();
     assert!(status.contains("pending") && status.contains("mail web"), "{status}");
@@ -220,27 +234,40 @@ fn a_generated_key_is_rotated_and_a_removed_one_never_comes_back() {
 
 #[test]
 fn keys_are_kept_in_1password_where_the_manifest_says_so() {
-    let Some((fleet, old)) = fleet() else { return };
+    let Some((mut fleet, old)) = fleet() else { return };
     let server = connect::StandIn::start(connect::EXAMPLE, &[]);
     let manifest = fleet.sandbox.repo().join("pkeys.toml");
     let text = std::fs::read_to_string(&manifest).unwrap();
     let text = text.replace("[users.root]\n", "[users.root]\nstore = \"op://demo\"\n");
     std::fs::write(&manifest, text + "\n[sources.onepassword]\nkind = \"connect\"\n").unwrap();
-    let with = |token: &str, arguments: &[&str]| {
+    let with = |fleet: &Fleet, token: &str, arguments: &[&str]| {
         let mut command = fleet.command();
         command.env("OP_CONNECT_HOST", server.url()).env("OP_CONNECT_TOKEN", token);
         run_command(command.args(arguments), b"")
     };
     let before = keys(&fleet);
-    let refused = with(connect::READ_TOKEN, &["rotate", "root", "--yes"]);
+    let refused = with(&fleet, connect::READ_TOKEN, &["rotate", "root", "--yes"]);
     assert!(refused.status == 1 && refused.err.contains("write"), "{refused:?}");
     assert_eq!(keys(&fleet), before, "nothing was begun");
-    with(connect::WRITE_TOKEN, &["rotate", "root", "--yes"]).good();
-    let shown = with(connect::WRITE_TOKEN, &["key", "list"]).good();
+    with(&fleet, connect::WRITE_TOKEN, &["rotate", "root", "--yes"]).good();
+    let shown = with(&fleet, connect::WRITE_TOKEN, &["key", "list"]).good();
     assert!(shown.contains("op://demo/ssh root laptop/private key"), "{shown}");
     assert!(HOSTS.iter().all(|host| !fleet.login(host, &old)));
     let first = keys(&fleet);
-    with(connect::WRITE_TOKEN, &["rotate", "root", "--yes"]).good();
+    fleet.stop("db");
+    assert_eq!(with(&fleet, connect::WRITE_TOKEN, &["rotate", "root", "--yes"]).status, 1);
+    // Meanwhile the reference of the old key leads into a section of its own.
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    let old = "op://demo/ssh root laptop/previous/private key";
+    assert!(with(&fleet, connect::WRITE_TOKEN, &["key", "list"]).good().contains(old));
+    std::fs::write(&manifest, format!("{text}\n[secrets.old]\nfrom = \"{old}\"\n")).unwrap();
+    let half = with(&fleet, connect::WRITE_TOKEN, &["secret", "show", "old"]).good();
+    let half = in_a_file(half.as_bytes());
+    let line = common::run("ssh-keygen", &["-lf", half.0.to_str().unwrap()], b"").good();
+    assert!(line.contains(&first[0].1), "{line} {first:?}");
+    std::fs::write(&manifest, text).unwrap();
+    fleet.start("db");
+    with(&fleet, connect::WRITE_TOKEN, &["rotate", "root", "--yes"]).good();
     assert_ne!(keys(&fleet), first);
 }
 

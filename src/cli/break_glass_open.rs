@@ -7,7 +7,7 @@ use crate::cli::args::BreakGlassOpen;
 use crate::cli::break_glass::identity;
 use crate::cli::context::Context;
 use crate::cli::ui::Tone;
-use crate::escrow::Opened;
+use crate::escrow::{Opened, user_entry};
 use crate::keys::UserKeys;
 use crate::manifest::Repository;
 use crate::operator::{MemoryDirectory, in_memory};
@@ -146,7 +146,7 @@ fn shell(context: &Context, opened: &Opened, user: &UserName) -> Result<bool> {
     let memory = MemoryDirectory::new("agent")?;
     let mut agent: Option<Agent> = None;
     for key in keys.of(user).filter(|key| key.private.is_some()) {
-        let Some(bytes) = escrow.get(&SecretName::new(crate::escrow::user_entry(&key.place()))?) else { continue };
+        let Some(bytes) = escrow.get(&SecretName::new(user_entry(key))?) else { continue };
         let private = SecretBytes::copy_of(bytes);
         match &agent {
             Some(agent) => agent.add(&private)?,

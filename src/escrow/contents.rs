@@ -3,7 +3,6 @@
 use crate::base::{HostName, Result, SecretName};
 use crate::keys::{State, UserKey, UserKeys};
 use crate::manifest::{Origin, Repository};
-use crate::source::KeyPlace;
 use std::collections::BTreeMap;
 
 /// Private keys by their names in the escrow: those of users that pkeys holds, and those of hosts that it made.
@@ -14,7 +13,7 @@ pub(super) fn private_keys(repository: &Repository) -> Result<BTreeMap<SecretNam
     let manifest = repository.manifest();
     let keys = UserKeys::load(repository)?;
     let users = keys.all().iter().filter(|key| key.state.is_authorized());
-    let users = users.filter_map(|key| Some((entry_of(key), key.private.as_ref()?)));
+    let users = users.filter_map(|key| Some((user_entry(key), key.private.as_ref()?)));
     let hosts = manifest.hosts.iter().flat_map(|(name, host)| {
         let next = host.next_host_key.iter().map(|reference| (format!("{}.next", host_entry(name)), reference));
         host.host_key.iter().map(|reference| (host_entry(name), reference)).chain(next)
@@ -23,16 +22,11 @@ pub(super) fn private_keys(repository: &Repository) -> Result<BTreeMap<SecretNam
     all.map(|(name, reference)| Ok((SecretName::new(name)?, Origin::find(manifest, reference, None)?))).collect()
 }
 
-/// A user key's name in the escrow.
-pub(super) fn entry_of(key: &UserKey) -> String {
-    let name = user_entry(&key.place());
-    // While it is replaced, the active key's reference leads to its successor already; that is the one to log in with.
-    if key.state == State::Pending { format!("{name}.pending") } else { name }
-}
-
 /// The name of a user's key in the escrow.
-pub fn user_entry(place: &KeyPlace) -> String {
-    format!("ssh-user-key.{}.{}", place.user, place.label)
+pub fn user_entry(key: &UserKey) -> String {
+    let name = key.place().file_name();
+    // The one to log in with has the plain name, also while it is being replaced.
+    if key.state == State::Active { name } else { format!("{name}.{}", key.state) }
 }
 
 /// The name of a host's key in the escrow.

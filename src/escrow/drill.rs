@@ -152,10 +152,7 @@ fn public_halves(repository: &Repository) -> Result<BTreeMap<String, Vec<PublicH
     let mut all: BTreeMap<String, Vec<PublicHalf>> = BTreeMap::new();
     let keys = UserKeys::load(repository)?;
     for key in keys.all() {
-        // While a key is replaced, the active one's reference leads to its successor.
-        for other in keys.labelled(&key.user, &key.label) {
-            all.entry(contents::entry_of(key)).or_default().push(other.public.clone());
-        }
+        all.insert(contents::user_entry(key), vec![key.public.clone()]);
     }
     for (name, host) in &repository.manifest().hosts {
         let ssh = |text: &&String| text.starts_with("ssh-") && text.parse::<Recipient>().is_ok();

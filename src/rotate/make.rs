@@ -35,6 +35,8 @@ impl Rotation<'_> {
             revoked: BTreeSet::new(),
             ..active
         })?;
+        let previous = self.store.previous_reference(&self.place)?;
+        keys.change(&self.place.user, &self.place.label, State::Active, |key| key.private = Some(previous))?;
         self.log("pending", fingerprint.clone())?;
         keys.save(self.repository)?;
         self.commit("a new key is made")?;

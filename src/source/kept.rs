@@ -12,6 +12,14 @@ pub struct KeyPlace {
     pub label: KeyLabel,
 }
 
+impl KeyPlace {
+    /// What files with its key are called: one name for each place.
+    pub fn file_name(&self) -> String {
+        let doubled = |name: &str| name.replace('.', "..");
+        format!("ssh-user-key.{}.{}", doubled(self.user.as_str()), doubled(self.label.as_str()))
+    }
+}
+
 /// A key pair as it is kept.
 #[derive(Debug, PartialEq, Eq)]
 pub struct KeptKey {
@@ -60,4 +68,10 @@ pub trait KeyStore {
     /// # Errors
     /// When the place's names are too long for it.
     fn reference(&self, place: &KeyPlace) -> Result<Reference>;
+
+    /// The reference that the previous private half can be read at, while there is one.
+    ///
+    /// # Errors
+    /// As [`Self::reference`].
+    fn previous_reference(&self, place: &KeyPlace) -> Result<Reference>;
 }

@@ -140,6 +140,10 @@ impl KeyStore for AgeKeys<'_> {
     fn reference(&self, place: &KeyPlace) -> Result<Reference> {
         name(place, "").map(Reference::Age)
     }
+
+    fn previous_reference(&self, place: &KeyPlace) -> Result<Reference> {
+        name(place, FILES[1]).map(Reference::Age)
+    }
 }
 
 impl std::fmt::Debug for AgeKeys<'_> {
@@ -150,10 +154,9 @@ impl std::fmt::Debug for AgeKeys<'_> {
 
 /// The name of a place's file.
 fn name(place: &KeyPlace, end: &str) -> Result<SecretName> {
-    let doubled = |name: &str| name.replace('.', "..");
-    let (user, label) = (doubled(place.user.as_str()), doubled(place.label.as_str()));
-    SecretName::new(format!("ssh-user-key.{user}.{label}{end}"))
-        .map_err(|_| Error::new(format!("the name of {user}'s key {label} is too long")).hint("use a shorter label"))
+    SecretName::new(format!("{}{end}", place.file_name())).map_err(|_| {
+        Error::new(format!("the name of {}'s key {} is too long", place.user, place.label)).hint("use a shorter label")
+    })
 }
 
 #[cfg(test)]

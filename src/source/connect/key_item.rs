@@ -19,7 +19,7 @@ const FINGERPRINT: &str = "fingerprint";
 const CREATED: &str = "created";
 const DELETE_AFTER: &str = "delete after";
 const LABELS: [&str; 5] = [PRIVATE, PUBLIC, FINGERPRINT, CREATED, DELETE_AFTER];
-const PREVIOUS: &str = "previous";
+pub(super) const PREVIOUS: &str = "previous";
 const ARCHIVED: &str = "archived";
 
 /// The title of a place's item.

@@ -30,6 +30,16 @@ impl<C: Deref<Target = Connect>> ConnectKeys<C> {
         Ok(Self { connect, vault })
     }
 
+    fn in_section(&self, place: &KeyPlace, section: Option<&str>) -> Reference {
+        Reference::Op(OpReference {
+            vault: self.vault.clone(),
+            item: key_item::title(place),
+            section: section.map(Into::into),
+            field: key_item::PRIVATE.into(),
+            query: None,
+        })
+    }
+
     fn at<T>(&self, place: &KeyPlace, run: impl FnOnce(&Spot) -> Result<T>) -> Result<T> {
         let store = &self.connect.store;
         let vaults = store.vaults().map_err(|failed| failed.error)?;
@@ -52,13 +62,11 @@ impl<C: Deref<Target = Connect>> KeyStore for ConnectKeys<C> {
     }
 
     fn reference(&self, place: &KeyPlace) -> Result<Reference> {
-        Ok(Reference::Op(OpReference {
-            vault: self.vault.clone(),
-            item: key_item::title(place),
-            section: None,
-            field: key_item::PRIVATE.into(),
-            query: None,
-        }))
+        Ok(self.in_section(place, None))
+    }
+
+    fn previous_reference(&self, place: &KeyPlace) -> Result<Reference> {
+        Ok(self.in_section(place, Some(key_item::PREVIOUS)))
     }
 }
 
