@@ -16,9 +16,27 @@ pub struct HostPlan {
     pub rendered: Option<BundleManifest>,
     /// What is to be done.
     pub state: State,
+    /// Whether more than that would have to be done for an up-to-date bundle.
+    pub(super) put_off: bool,
 }
 
 impl HostPlan {
+    fn new(host: &HostName, rendered: Option<BundleManifest>, state: State) -> Self {
+        Self { host: host.clone(), rendered, state, put_off: false }
+    }
+
+    /// Puts off whatever is not in the public half: users' keys change at once, and no secret has to be read.
+    pub fn keys_first(mut self) -> Self {
+        if let (State::Stale { reasons, .. }, Some(_)) = (&mut self.state, &self.rendered)
+            && reasons.iter().any(Reason::is_public)
+        {
+            let all = reasons.len();
+            reasons.retain(Reason::is_public);
+            self.put_off = reasons.len() < all;
+        }
+        self
+    }
+
     /// Whether nothing but users' keys changes: the encrypted half stays as it is.
     pub(super) fn keeps_payload(&self) -> bool {
         matches!(&self.state, State::Stale { reasons, .. } if reasons.iter().all(Reason::is_public))
@@ -57,7 +75,7 @@ pub fn plan(repository: &Repository, sources: &Sources, hosts: &[HostName], forc
         .into_iter()
         .map(|(host, look)| match look {
             Ok(look) => look.settle(host, &versions),
-            Err(e) => HostPlan { host: host.clone(), rendered: None, state: State::Failed(e) },
+            Err(e) => HostPlan::new(host, None, State::Failed(e)),
         })
         .collect()
 }
@@ -130,10 +148,10 @@ impl Look {
                 Ok(now) => reasons = wanted.differences(old, &now),
                 // Users' keys do not wait for a source that is down.
                 Err(_) if !reasons.is_empty() => {}
-                Err(e) => return HostPlan { host: host.clone(), rendered, state: State::Failed(e) },
+                Err(e) => return HostPlan::new(host, rendered, State::Failed(e)),
             }
         }
         let state = if reasons.is_empty() { State::Unchanged } else { State::Stale { wanted, reasons } };
-        HostPlan { host: host.clone(), rendered, state }
+        HostPlan::new(host, rendered, state)
     }
 }

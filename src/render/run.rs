@@ -55,7 +55,7 @@ pub fn run(
             let host = &plan.host;
             let generation = plan.rendered.as_ref().map_or(0, |old| old.generation) + 1;
             let sealed = match &plan.rendered {
-                Some(old) if plan.keeps_payload() => reuse(repository, host, generation, wanted, old, key),
+                Some(old) if plan.keeps_payload() => reuse(repository, plan, generation, wanted, old, key),
                 _ => seal(host, generation, wanted, &values, key, callbacks.clone()),
             };
             let result = sealed
@@ -130,18 +130,22 @@ fn seal(
 /// The encrypted half as it is, under a new public one: users' keys stand in public, and no secret has to be read.
 fn reuse(
     repository: &Repository,
-    host: &HostName,
+    plan: &HostPlan,
     generation: u64,
     wanted: &Wanted,
     old: &BundleManifest,
     key: &PrivateKey,
 ) -> Result<(Signed, Vec<u8>)> {
-    let payload = verify(repository, host)?.payload(&repository.bundle(host))?;
+    let payload = verify(repository, &plan.host)?.payload(&repository.bundle(&plan.host))?;
     let manifest = BundleManifest {
         generation,
         created: now(),
         authorized_keys: wanted.authorized_keys.clone(),
-        inputs: wanted.fingerprint(&wanted.rendered_versions(old)),
+        inputs: match plan.put_off {
+            // Of before, so that the next render knows that this one was not all.
+            true => old.inputs.clone(),
+            false => wanted.fingerprint(&wanted.rendered_versions(old)),
+        },
         ..old.clone()
     };
     Ok((signed(&manifest, key)?, payload))

@@ -18,16 +18,27 @@ impl Deployed {
     }
 }
 
+/// What of a host's bundle is brought up to date.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// All of it.
+    All,
+    /// Users' keys; the rest where no key changes.
+    KeysFirst,
+}
+
 /// Renders and pushes; `done` hears of each host that took its bundle.
 pub(super) fn deploy(
     repository: &Repository,
     keys: &Keys,
     hosts: &[HostName],
+    scope: Scope,
     options: Options,
     done: &(dyn Fn(&HostName) + Sync),
 ) -> Result<Deployed> {
     let sources = Sources::new(repository, keys);
-    let plans = render::plan(repository, &sources, hosts, false);
+    let plans = render::plan(repository, &sources, hosts, false).into_iter();
+    let plans: Vec<_> = plans.map(|plan| if scope == Scope::All { plan } else { plan.keys_first() }).collect();
     let rendered = render::run(repository, &sources, keys, &plans, &|_| {})?;
     audit::append(repository, &render::actions(&plans, &rendered))?;
     let mut results: BTreeMap<HostName, Result<Vec<String>>> = BTreeMap::new();

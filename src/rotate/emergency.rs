@@ -7,7 +7,7 @@ use crate::operator::MemoryDirectory;
 use crate::push::Options;
 use crate::remote::{self, Login, PublicKey};
 use crate::rotate::hosts::Waiting;
-use crate::rotate::{End, Event, Rotation, Step, deploy};
+use crate::rotate::{End, Event, Rotation, Scope, Step, deploy};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -90,7 +90,7 @@ impl Rotation<'_> {
 
     /// Deploys to these hosts and sees that each refuses the key. Returns the others.
     fn refused(&self, stolen: &UserKey, hosts: &[HostName], memory: &Path) -> Result<Waiting> {
-        let deployed = deploy(self.repository, self.keys, hosts, Options::default(), &|_| {})?;
+        let deployed = deploy(self.repository, self.keys, hosts, Scope::KeysFirst, Options::default(), &|_| {})?;
         self.commit("the stolen key is withdrawn")?;
         let public = self.public(stolen, memory)?;
         let tell = self.tell;

@@ -11,7 +11,7 @@ use crate::operator::{Keys, MemoryDirectory, new_host_key, public_half};
 use crate::push::Options;
 use crate::remote;
 use crate::render::{Sources, write_local};
-use crate::rotate::{Commits, commits, deploy};
+use crate::rotate::{Commits, Scope, commits, deploy};
 use crate::source::Reference;
 use std::path::Path;
 use std::time::Duration;
@@ -125,7 +125,7 @@ impl HostRotation<'_> {
     /// Returns what the host set apart.
     fn deploy(&self, repository: &Repository, known_hosts: &Path) -> Result<Vec<String>> {
         let options = Options { known_hosts: Some(known_hosts), ..Options::default() };
-        deploy(repository, self.keys, std::slice::from_ref(self.host), options, &|_| {})?.on(self.host)
+        deploy(repository, self.keys, std::slice::from_ref(self.host), Scope::All, options, &|_| {})?.on(self.host)
     }
 
     fn prove(&self, address: &str, known_hosts: &Path, problems: &[String]) -> Result<()> {

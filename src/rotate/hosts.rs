@@ -4,7 +4,7 @@ use crate::base::{Error, HostName, Result, parallel};
 use crate::keys::{UserKey, UserKeys, hosts_of};
 use crate::operator::MemoryDirectory;
 use crate::push::Options;
-use crate::rotate::{Event, Rotation, deploy};
+use crate::rotate::{Event, Rotation, Scope, deploy};
 use std::path::Path;
 
 /// Hosts that a step waits for, and why.
@@ -35,7 +35,7 @@ impl Rotation<'_> {
             return Ok(Vec::new());
         }
         let tell = self.tell;
-        let deployed = deploy(self.repository, self.keys, hosts, Options::default(), &|host| {
+        let deployed = deploy(self.repository, self.keys, hosts, Scope::All, Options::default(), &|host| {
             tell(&Event::Deployed(host.clone()));
         })?;
         let memory = MemoryDirectory::new("agent")?;

@@ -22,7 +22,7 @@ pub use purge::{Archived, purge};
 pub use secret::{generator, receivers, rotate_secrets};
 pub use store::{archive, key_store};
 
-use deploy::deploy;
+use deploy::{Scope, deploy};
 
 use crate::audit::{self, Action};
 use crate::base::{Error, HostName, Result};

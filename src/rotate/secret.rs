@@ -7,7 +7,7 @@ use crate::operator::{Keys, random_bytes, random_letters, random_words};
 use crate::push::Options;
 use crate::render::write_local;
 use crate::rotate::Commits;
-use crate::rotate::{commits, deploy};
+use crate::rotate::{Scope, commits, deploy};
 use crate::source::Reference;
 use std::collections::BTreeSet;
 
@@ -61,7 +61,7 @@ pub fn rotate_secrets(
         write_local(repository, keys, file, &value)?;
     }
     let hosts: Vec<_> = receivers(repository, names).into_iter().collect();
-    let deployed = deploy(repository, keys, &hosts, Options::default(), done)?;
+    let deployed = deploy(repository, keys, &hosts, Scope::All, Options::default(), done)?;
     let names: Vec<_> = names.iter().map(SecretName::as_str).collect();
     commits::step(commits, &format!("pkeys rotate --secret {}", names.join(" ")))?;
     Ok(hosts
