@@ -19,8 +19,41 @@ let
     example = false;
     description = "Whether sshd accepts the keys that the bundle has for this user.";
   };
+
+  # `users.users.NAME.openssh.authorizedKeys.pkeys`, beside NixOS's `keys`. Set twice, one `true` is enough.
+  adopted.options.openssh.authorizedKeys.pkeys = mkOption {
+    type = types.bool // {
+      merge = _: lib.any (definition: definition.value);
+    };
+    default = false;
+    description = ''
+      Whether this user logs in with the keys that the bundle has for them. It adds nothing to what sshd does; but where
+      the bundle has no key for them, the configuration fails to build instead of locking them out. `pkeys adopt` puts it
+      in the place of keys.
+    '';
+  };
+  declared = builtins.filter (user: config.users.users.${user}.openssh.authorizedKeys.pkeys) (
+    builtins.attrNames config.users.users
+  );
+  # Why a user who logs in with the bundle's keys could not; null if nothing is wrong.
+  trouble =
+    user:
+    if !cfg.enable then
+      "pkeys.enable is off. Turn it on, or give the user keys here."
+    else if cfg.bundle == null then
+      "pkeys.bundle is not set, so nobody can see whether it has any. Set it to ./bundles/${cfg.host}."
+    else if (cfg.internal.manifest.authorized_keys.${user} or [ ]) == [ ] then
+      "the bundle of ${cfg.host} has none. See `pkeys key list ${user}`, then run `pkeys render ${cfg.host}`."
+    else if !cfg.users.${user}.authorizedKeys.enable then
+      "pkeys.users.${user}.authorizedKeys.enable is off. Turn it on, or give the user keys here."
+    else if everybody && !builtins.elem file config.services.openssh.authorizedKeysFiles then
+      "services.openssh.authorizedKeysFiles is forced to others. Add `${file}` there."
+    else
+      null;
 in
 {
+  options.users.users = mkOption { type = types.attrsOf (types.submodule adopted); };
+
   options.pkeys = {
     authorizedKeys.enable = mkOption {
       type = types.bool;
@@ -43,6 +76,11 @@ in
   };
 
   config = {
+    assertions = map (user: {
+      assertion = trouble user == null;
+      message = "users.users.${user} logs in with the keys that pkeys has, and ${toString (trouble user)}";
+    }) declared;
+
     pkeys.users = lib.genAttrs (builtins.attrNames cfg.internal.manifest.authorized_keys) (_: { });
 
     services.openssh = lib.mkIf cfg.enable {

@@ -7,6 +7,8 @@
 
 pub mod activate;
 #[cfg(feature = "operator")]
+pub mod adopt;
+#[cfg(feature = "operator")]
 pub mod audit;
 pub mod base;
 #[cfg(feature = "operator")]
@@ -22,6 +24,8 @@ pub mod inspect;
 pub mod keys;
 #[cfg(feature = "operator")]
 pub mod manifest;
+#[cfg(feature = "operator")]
+pub mod nixfiles;
 #[cfg(feature = "operator")]
 pub mod operator;
 #[cfg(feature = "operator")]

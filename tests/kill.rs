@@ -162,3 +162,32 @@ fn init() {
     sandbox.secret("a", b"1", &["web"]);
     sandbox.pkeys(&["render"]).good();
 }
+
+#[test]
+fn adopt() {
+    let sandbox = Sandbox::new();
+    sandbox.host("web", &[]);
+    let repo = sandbox.repo();
+    let manifest = sandbox.read("pkeys.toml");
+    let key = sandbox.ssh_key("ann", "ed25519").1;
+    let nix = format!("{{ users.users.ann.openssh.authorizedKeys.keys = [ \"{key}\" ]; }}\n");
+    let new = "{ users.users.ann.openssh.authorizedKeys.pkeys = true; }\n";
+    at_every_call(
+        &sandbox,
+        &["adopt", "--yes"],
+        b"",
+        |_| {
+            let _ = std::fs::remove_file(repo.join("keys.toml"));
+            std::fs::write(repo.join("pkeys.toml"), &manifest).unwrap();
+            std::fs::create_dir_all(repo.join("hosts")).unwrap();
+            std::fs::write(repo.join("hosts/web.nix"), &nix).unwrap();
+        },
+        || {
+            // The key stands in one place at least, and each file is the old one or the new one.
+            let text = String::from_utf8(sandbox.read("hosts/web.nix")).unwrap();
+            let listed = sandbox.pkeys(&["key", "list", "--json"]).good();
+            assert!(text == nix || text == new && listed.contains("SHA256:"), "{text} {listed}");
+        },
+    );
+    assert_eq!(sandbox.read("hosts/web.nix"), new.as_bytes());
+}

@@ -2,6 +2,7 @@
 
 use crate::base::HostName;
 use crate::bundle::Recipient;
+pub(super) use crate::cli::args_adopt::Adopt;
 pub(super) use crate::cli::args_break_glass::{
     BreakGlass, BreakGlassCommand, BreakGlassKey, BreakGlassNew, BreakGlassOpen,
 };
@@ -76,6 +77,8 @@ pub(super) enum Command {
     Status,
     /// Find mistakes in pkeys.toml and keys.toml
     Check,
+    /// Take over SSH keys that stand in Nix files
+    Adopt(Adopt),
     /// Show who changed what, and when
     Log(Log),
     /// Show the main job, end to end, in a directory that is removed again

@@ -2,7 +2,9 @@
 //!
 //! May import everything; nothing imports it but the program itself.
 
+mod adopt;
 mod args;
+mod args_adopt;
 mod args_break_glass;
 mod args_key;
 mod args_rotate;
@@ -66,6 +68,7 @@ pub fn run() -> ExitCode {
         Command::Status => status::run(&context),
         Command::Check => check::run(&context),
         Command::Log(args) => log::run(&context, &args),
+        Command::Adopt(args) => adopt::run(&context, &args),
         Command::Demo(args) => demo::run(&context, &args),
         Command::Completions { shell } => manual::completions(&context, shell),
         Command::Man => manual::man(&context),

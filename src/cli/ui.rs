@@ -92,6 +92,22 @@ impl Ui {
         written.map_err(|e| Error::new(format!("cannot print it: {}", e.kind())))
     }
 
+    /// The lines in which two texts of a file differ, as a unified diff.
+    pub(super) fn diff(&self, file: &str, old: &str, new: &str) {
+        let diff = similar::TextDiff::from_lines(old, new);
+        let text = diff.unified_diff().context_radius(3).header(&format!("a/{file}"), &format!("b/{file}")).to_string();
+        for line in text.lines() {
+            let tone = match line.as_bytes().first() {
+                _ if line.starts_with("+++") || line.starts_with("---") => Tone::Bold,
+                Some(b'+') => Tone::Good,
+                Some(b'-') => Tone::Bad,
+                Some(b'@') => Tone::Dim,
+                _ => Tone::Plain,
+            };
+            self.out(&self.paint(line, tone));
+        }
+    }
+
     /// Columns, each as wide as its widest cell.
     pub(super) fn table(&self, rows: &[Vec<(String, Tone)>]) {
         let columns = rows.iter().map(Vec::len).max().unwrap_or(0);

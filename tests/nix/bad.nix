@@ -110,6 +110,39 @@ in
     fails = "credentials.app has `db-pasword`, which is not there. Did you mean `db-password`?";
   };
 
+  login-without-keys = {
+    module.users.users.bob.openssh.authorizedKeys.pkeys = true;
+    fails = "bob logs in with the keys that pkeys has, and the bundle of web has none";
+  };
+  login-without-pkeys = {
+    module = {
+      users.users.ann.openssh.authorizedKeys.pkeys = true;
+      pkeys.enable = lib.mkForce false;
+    };
+    fails = "pkeys.enable is off";
+  };
+  login-without-a-bundle = {
+    module = {
+      users.users.ann.openssh.authorizedKeys.pkeys = true;
+      pkeys.bundle = lib.mkForce null;
+    };
+    fails = "pkeys.bundle is not set";
+  };
+  login-turned-off = {
+    module = {
+      users.users.ann.openssh.authorizedKeys.pkeys = true;
+      pkeys.users.ann.authorizedKeys.enable = false;
+    };
+    fails = "pkeys.users.ann.authorizedKeys.enable is off";
+  };
+  login-with-other-files-forced = {
+    module = {
+      users.users.ann.openssh.authorizedKeys.pkeys = true;
+      services.openssh.authorizedKeysFiles = lib.mkForce [ "/etc/ssh/authorized_keys.d/%u" ];
+    };
+    fails = "authorizedKeysFiles is forced to others";
+  };
+
   unknown-owner = {
     module = token { owner = "app"; };
     warns = "secrets.app-token should belong to app, whom users.users does not declare";

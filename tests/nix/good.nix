@@ -8,6 +8,14 @@ in
   a-secret-needs-no-declaration.holds =
     config: silent config && config.pkeys.secrets.app-token.path == "/run/pkeys/secrets/app-token";
 
+  keys-of-the-bundle-are-enough = {
+    module.users.users.ann.openssh.authorizedKeys.pkeys = lib.mkMerge [
+      true
+      false
+    ];
+    holds = silent;
+  };
+
   credential-gives-the-line.holds =
     config: config.pkeys.secrets.app-token.credential == "app-token:/run/pkeys/secrets/app-token";
 

@@ -1,0 +1,85 @@
+//! Changes of a text that leave every other byte as it is.
+
+use std::ops::Range;
+
+/// Changes of one text, by where they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Edits(Vec<(Range<usize>, String)>);
+
+impl Edits {
+    /// Puts `new` in the place of a range. One that is inside of another is left out when they are applied.
+    pub fn replace(&mut self, range: Range<usize>, new: impl Into<String>) {
+        self.0.push((range, new.into()));
+    }
+
+    /// Whether there is a change that holds all of this range.
+    pub fn covers(&self, range: &Range<usize>) -> bool {
+        self.0.iter().any(|(of, _)| of.start <= range.start && range.end <= of.end && !of.is_empty())
+    }
+
+    /// Whether nothing changes.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The changed text.
+    pub fn apply(&self, text: &str) -> String {
+        let mut edits: Vec<_> = self.0.iter().collect();
+        edits.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
+        let (mut new, mut at) = (String::with_capacity(text.len()), 0);
+        for (range, put) in edits {
+            if range.start < at {
+                continue;
+            }
+            new += &text[at..range.start];
+            new += put;
+            at = range.end;
+        }
+        new + &text[at..]
+    }
+}
+
+/// The range with the line ends around it, when nothing else is on its lines; else with the blanks before it. Removing
+/// it leaves no empty line and no blank at a line's end.
+pub fn lines_around(text: &str, range: Range<usize>) -> Range<usize> {
+    let before = text[..range.start].trim_end_matches([' ', '\t']);
+    let after = &text[range.end..];
+    let blank = after.len() - after.trim_start_matches([' ', '\t', '\r']).len();
+    let starts = before.is_empty() || before.ends_with('\n');
+    match (starts, after[blank..].starts_with('\n')) {
+        (true, true) => before.len()..range.end + blank + 1,
+        (true, false) => range.start..range.end + blank,
+        (false, _) => before.len()..range.end,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_named_changes() {
+        let mut edits = Edits::default();
+        edits.replace(4..5, "x");
+        edits.replace(0..1, "");
+        edits.replace(4..5, "y");
+        assert_eq!(edits.apply("a b c d"), " b x d");
+        assert!(edits.covers(&(4..5)) && !edits.covers(&(4..6)));
+    }
+
+    #[test]
+    fn a_line_goes_as_a_whole() {
+        for (text, part, rest) in [
+            ("a\n  b;\nc\n", "b;", "a\nc\n"),
+            ("a\r\n  b;\r\nc\n", "b;", "a\r\nc\n"),
+            ("a = 1; b; c\n", "b;", "a = 1; c\n"),
+            ("[ b c ]", "b", "[ c ]"),
+            ("  b; c\n", "b;", "  c\n"),
+            ("a\n  b;", "b;", "a\n  "),
+        ] {
+            let start = text.find(part).unwrap();
+            let range = lines_around(text, start..start + part.len());
+            assert_eq!(format!("{}{}", &text[..range.start], &text[range.end..]), rest);
+        }
+    }
+}

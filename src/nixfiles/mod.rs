@@ -1,0 +1,17 @@
+//! The operator's Nix files as syntax trees: read, names looked up, values that stand there in full, small edits.
+//!
+//! Nothing is evaluated: what only Nix can know is an answer of its own, [`Unseen`]. May import `base` and the crate
+//! `rnix`.
+
+mod edit;
+mod place;
+mod scope;
+mod syntax;
+mod tree;
+mod value;
+
+pub use edit::{Edits, lines_around};
+pub use place::{Part, Place, Wrap, place_of};
+pub use syntax::{applied, binding_path, comment_text, inside, range};
+pub use tree::{Left, MAX_FILE, NixFile, Tree};
+pub use value::{At, Seen, Set, Unseen};

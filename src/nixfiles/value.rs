@@ -1,0 +1,233 @@
+//! Values that stand in the files in full: names are followed, files imported, nothing is computed.
+
+use super::scope::lookup;
+use super::syntax::{applied, name_of, relative_path};
+use super::tree::{NixFile, Tree};
+use crate::base::files;
+use rnix::SyntaxNode;
+use rnix::ast::{self, Expr, InterpolPart};
+use rowan::ast::AstNode;
+use std::path::PathBuf;
+
+/// Names that lead to names; more is a circle.
+const MAX_STEPS: usize = 64;
+const MAX_TEXT: usize = 1024 * 1024;
+
+/// An expression in a file.
+#[derive(Clone, Debug)]
+pub struct At<'t> {
+    /// All files.
+    pub tree: &'t Tree,
+    /// The one that it is in.
+    pub file: &'t NixFile,
+    /// The expression.
+    pub expr: Expr,
+}
+
+/// A set whose names can be seen: an attribute set, what `let` defines, or a part of one by a prefix of its paths.
+#[derive(Clone, Debug)]
+pub struct Set<'t> {
+    pub(super) at: At<'t>,
+    pub(super) node: SyntaxNode,
+    pub(super) prefix: Vec<String>,
+}
+
+/// What an expression is, once names have been followed.
+#[derive(Clone, Debug)]
+pub enum Seen<'t> {
+    /// An expression that is no name and no set.
+    Expr(At<'t>),
+    /// A set.
+    Set(Set<'t>),
+}
+
+/// What only Nix could know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unseen {
+    /// The file, from the repository's root.
+    pub file: PathBuf,
+    /// The line in it, from 1.
+    pub line: usize,
+    /// Why, as the end of a sentence.
+    pub why: String,
+}
+
+impl<'t> Set<'t> {
+    pub(super) fn new(at: &At<'t>, node: SyntaxNode) -> Self {
+        Self { at: at.clone(), node, prefix: Vec::new() }
+    }
+
+    /// The file that the set is in, and the set itself where it stands there as one.
+    pub fn literal(&self) -> (&'t NixFile, Option<SyntaxNode>) {
+        let whole = ast::AttrSet::can_cast(self.node.kind()) && self.prefix.is_empty();
+        (self.at.file, whole.then(|| self.node.clone()))
+    }
+}
+
+impl<'t> At<'t> {
+    /// Another expression of the same file.
+    #[must_use]
+    pub fn at(&self, expr: Expr) -> Self {
+        Self { expr, ..self.clone() }
+    }
+
+    /// Says of this expression that it cannot be seen.
+    pub fn unseen(&self, why: impl Into<String>) -> Unseen {
+        Unseen { file: self.file.path.clone(), line: self.file.line(self.expr.syntax()), why: why.into() }
+    }
+
+    /// Follows names, `let`, `with`, selections and imports to what stands there.
+    ///
+    /// # Errors
+    /// When that would have to be computed, or comes from elsewhere.
+    pub fn head(&self) -> Result<Seen<'t>, Unseen> {
+        self.reduce(0)
+    }
+
+    pub(super) fn reduce(&self, depth: usize) -> Result<Seen<'t>, Unseen> {
+        if depth > MAX_STEPS {
+            return Err(self.unseen("it is defined by itself"));
+        }
+        let on = |expr: Option<Expr>| match expr {
+            Some(expr) => self.at(expr).reduce(depth + 1),
+            None => Err(self.unseen("it is not complete")),
+        };
+        match &self.expr {
+            Expr::Paren(paren) => on(paren.expr()),
+            Expr::With(with) => on(with.body()),
+            Expr::LetIn(let_in) => on(let_in.body()),
+            Expr::Assert(assert) => on(assert.body()),
+            Expr::Ident(ident) => {
+                let name = ident.syntax().text().to_string();
+                let inherit = ident.syntax().parent().and_then(ast::Inherit::cast);
+                match inherit.and_then(|inherit| inherit.from()?.expr()) {
+                    Some(from) => self.at(from).member(&[name], depth + 1),
+                    None => lookup(self, ident.syntax(), &name, depth),
+                }
+            }
+            Expr::Select(select) => self.selected(select, depth),
+            Expr::AttrSet(set) => Ok(Seen::Set(Set::new(self, set.syntax().clone()))),
+            Expr::Apply(_) => match applied(&self.expr) {
+                Some((name, arguments)) if name == "import" && arguments.len() == 1 => {
+                    let path = self.at(arguments[0].clone()).path_from(depth + 1)?;
+                    let file = self.tree.imported(&path);
+                    let file = file.ok_or_else(|| self.unseen("it imports a file that is not there"))?;
+                    let expr = file.expression().ok_or_else(|| self.unseen("it imports an empty file"))?;
+                    At { tree: self.tree, file, expr }.reduce(depth + 1)
+                }
+                _ => Ok(Seen::Expr(self.clone())),
+            },
+            _ => Ok(Seen::Expr(self.clone())),
+        }
+    }
+
+    /// A member of what this expression is.
+    pub(super) fn member(&self, path: &[String], depth: usize) -> Result<Seen<'t>, Unseen> {
+        let mut seen = self.reduce(depth + 1)?;
+        for name in path {
+            seen = match seen {
+                Seen::Set(set) => set.get(name, depth + 1)?,
+                Seen::Expr(at) => return Err(at.unseen("a function's result")),
+            };
+        }
+        Ok(seen)
+    }
+
+    fn selected(&self, select: &ast::Select, depth: usize) -> Result<Seen<'t>, Unseen> {
+        let path: Option<Vec<_>> = select.attrpath().and_then(|path| path.attrs().map(|attr| name_of(&attr)).collect());
+        let path = path.ok_or_else(|| self.unseen("a name in it is computed"))?;
+        let from = select.expr().ok_or_else(|| self.unseen("it is not complete"))?;
+        self.at(from).member(&path, depth)
+    }
+
+    /// A path from the repository's root.
+    ///
+    /// # Errors
+    /// When it is no path that stands there in full, or leads out of the repository.
+    pub fn path(&self) -> Result<PathBuf, Unseen> {
+        self.path_from(0)
+    }
+
+    fn path_from(&self, depth: usize) -> Result<PathBuf, Unseen> {
+        let Seen::Expr(at) = self.reduce(depth)? else { return Err(self.unseen("it is not a path")) };
+        let own = || at.of_the_flake().map(|rest| PathBuf::from(rest.trim_start_matches('/')));
+        let literal = relative_path(&at.expr);
+        let path = match literal {
+            Some(literal) => at.tree.resolve(at.file, &literal),
+            None => own(),
+        };
+        path.ok_or_else(|| at.unseen("it is not a path in the repository that stands there in full"))
+    }
+
+    /// The rest of `"${self}/rest"` and `self + "/rest"`.
+    fn of_the_flake(&self) -> Option<String> {
+        let is_self = |expr: Option<Expr>| expr.is_some_and(|expr| ["self", "inputs.self"].contains(&&*text_of(&expr)));
+        match &self.expr {
+            Expr::Str(text) => match text.normalized_parts().as_slice() {
+                [InterpolPart::Interpolation(own), InterpolPart::Literal(rest)] if is_self(own.expr()) => {
+                    Some(rest.clone())
+                }
+                _ => None,
+            },
+            Expr::BinOp(join) if join.operator() == Some(ast::BinOpKind::Add) && is_self(join.lhs()) => {
+                self.at(join.rhs()?).text().ok()
+            }
+            _ => None,
+        }
+    }
+
+    /// A text: a string with what is put into it, or a file's contents.
+    ///
+    /// # Errors
+    /// When a part of it cannot be seen.
+    pub fn text(&self) -> Result<String, Unseen> {
+        let Seen::Expr(at) = self.reduce(0)? else { return Err(self.unseen("it is a set")) };
+        match &at.expr {
+            Expr::Str(text) => {
+                let mut all = String::new();
+                for part in text.normalized_parts() {
+                    match part {
+                        InterpolPart::Literal(literal) => all += &literal,
+                        InterpolPart::Interpolation(put) => {
+                            let expr = put.expr().ok_or_else(|| at.unseen("it is not complete"))?;
+                            all += &at.at(expr).text()?;
+                        }
+                    }
+                }
+                Ok(all)
+            }
+            Expr::BinOp(join) if join.operator() == Some(ast::BinOpKind::Add) => match (join.lhs(), join.rhs()) {
+                (Some(one), Some(two)) => Ok(at.at(one).text()? + &at.at(two).text()?),
+                _ => Err(at.unseen("it is not complete")),
+            },
+            Expr::Apply(_) => match applied(&at.expr) {
+                Some((name, arguments)) if is_read(&name) && arguments.len() == 1 => {
+                    let path = at.at(arguments[0].clone()).path()?;
+                    at.read(&path)
+                }
+                _ => Err(at.unseen("a function's result")),
+            },
+            _ => Err(at.unseen("only Nix can say what it is")),
+        }
+    }
+
+    /// The text of a file in the repository.
+    ///
+    /// # Errors
+    /// When it is not there, too large, or not UTF-8.
+    pub fn read(&self, path: &std::path::Path) -> Result<String, Unseen> {
+        let inside = |place: &PathBuf| place.canonicalize().is_ok_and(|real| real.starts_with(self.tree.root()));
+        let place = Some(self.tree.root().join(path)).filter(inside);
+        let bytes = place.and_then(|place| files::read(&place, MAX_TEXT).ok().flatten());
+        let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+        text.ok_or_else(|| self.unseen(format!("it reads {}, which is not a text in the repository", path.display())))
+    }
+}
+
+fn is_read(name: &str) -> bool {
+    ["readFile", "fileContents"].contains(&name)
+}
+
+fn text_of(expr: &Expr) -> String {
+    expr.syntax().text().to_string()
+}

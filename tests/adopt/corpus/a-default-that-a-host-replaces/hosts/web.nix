@@ -1,0 +1,2 @@
+# expect: taken 2, left 0
+{ imports = [ ../common.nix ]; }

@@ -1,0 +1,8 @@
+# expect: taken 2, left 0
+{ ... }:
+{
+  users.users.ann.openssh.authorizedKeys.keys = [
+    "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBD588GRMbHDUmUy6JIcCfD875qlnaV/PlEVLVrJUdfph+Vpo0t23uAU89Q0zZG5mQkgxMwmuYoh2SoBidQpFyFw= ann@token"
+    "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABgQDKUtcDXmIthWZUsmwbtdHjsOFnvGET2BqKnPreGeUQXsm6yOAbXm4QCiL98WgJoKWtxXaifF7Gfm9Ok0qWEXKEz1OQEY3fTyOKlnT5F+0NMQJS8DcMj4rx2gkoRtvQ4yIKcTdcp8rnuo174pflocKpoqnsS9uC5HLTBtln8cqyfNZcqNAx17ALMeKvMkHHefQf0D5nUyZNrdOsLgOtirK69iuzuNZrJ2sElHlVu3SUOjGEdAtIz0Enp/gT83Pz0X23N32Us2zAJzD7VXVNGSKQ6ViColaoxrmKW0BXsRiAbuVfPCo5igm+BCPg96Uqv9FFpQP/LyA9w/TneS74MqXpHPzLMq8+WeZGma4XYr9rhkk7pojlkOMWSrSKIVfrorJzA4noWoA5ezCszETsl2FJG60sUXyMStJd3FIAYOxx414KTWtojeQTXrpA0EAHGPmRED16Ay3fig9XyTb3MfC8uwTuGegpadDfsSSMnzC5+/3K8l91wiie+ZF//y07U1U= ann@old-but-long"
+  ];
+}

@@ -1,0 +1,1 @@
+{ imports = [ ../profiles/base.nix ]; }

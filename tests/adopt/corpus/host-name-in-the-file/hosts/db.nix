@@ -1,0 +1,1 @@
+import ../machines/two/configuration.nix

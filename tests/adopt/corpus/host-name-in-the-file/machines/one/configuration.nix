@@ -1,0 +1,4 @@
+{
+  imports = [ ../../users ];
+  networking.hostName = "web";
+}

@@ -1,0 +1,11 @@
+# expect: taken 2, left 0
+{ ... }:
+let
+  ann = {
+    keys = [ "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICOLavOr73qvW8f3+qKS88PNc6nyix1ofC+K3Oigeb95 ann@yoga" "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDepNLgEPjauU5z+kJ7LxowzOol5tx/cDzGIkyjXFkYk ann@phone" ];
+    keyFiles = [ ];
+  };
+in
+{
+  users.users.ann.openssh.authorizedKeys = { inherit (ann) keys keyFiles; };
+}

@@ -1,0 +1,10 @@
+# expect: taken 1, left 0
+{ ... }:
+let
+  keys = [ "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICOLavOr73qvW8f3+qKS88PNc6nyix1ofC+K3Oigeb95 ann@yoga" ];
+in
+{
+  users.users.ann.openssh.authorizedKeys = {
+    inherit keys;
+  };
+}

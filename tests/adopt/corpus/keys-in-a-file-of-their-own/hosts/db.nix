@@ -1,0 +1,3 @@
+{
+  users.users.root.openssh.authorizedKeys.keys = with import ../keys.nix; users.bob;
+}

@@ -1,0 +1,4 @@
+{ config, ... }:
+{
+  users.users.root.openssh.authorizedKeys.keys = config.users.users.ann.openssh.authorizedKeys.keys;
+}

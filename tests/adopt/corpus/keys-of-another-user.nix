@@ -1,0 +1,9 @@
+# expect: taken 4, left 0
+{ config, lib, pkgs, ... }:
+{
+  users.users.ann.openssh.authorizedKeys.keys = [
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICOLavOr73qvW8f3+qKS88PNc6nyix1ofC+K3Oigeb95 ann@yoga"
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDepNLgEPjauU5z+kJ7LxowzOol5tx/cDzGIkyjXFkYk ann@phone"
+  ];
+  users.users.root.openssh.authorizedKeys.keys = config.users.users.ann.openssh.authorizedKeys.keys;
+}

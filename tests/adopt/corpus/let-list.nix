@@ -1,0 +1,8 @@
+# expect: taken 1, left 0
+{ ... }:
+let
+  myKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICOLavOr73qvW8f3+qKS88PNc6nyix1ofC+K3Oigeb95 ann@yoga";
+in
+{
+  users.users.ann.openssh.authorizedKeys.keys = [ myKey ];
+}

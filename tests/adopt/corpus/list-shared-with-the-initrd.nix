@@ -1,0 +1,9 @@
+# expect: taken 1, left 0
+{ ... }:
+let
+  keys = [ "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICOLavOr73qvW8f3+qKS88PNc6nyix1ofC+K3Oigeb95 ann@yoga" ];
+in
+{
+  users.users.root.openssh.authorizedKeys.keys = keys;
+  boot.initrd.network.ssh.authorizedKeys = keys;
+}

@@ -1,0 +1,11 @@
+# expect: taken 2, left 0
+{ ... }:
+{
+  users.users.ann.openssh.authorizedKeys.keys = [
+    # These keys were checked on the phone with each of their owners, one by one.
+    # Yoga laptop
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICOLavOr73qvW8f3+qKS88PNc6nyix1ofC+K3Oigeb95 ann@nixos"
+    # "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDepNLgEPjauU5z+kJ7LxowzOol5tx/cDzGIkyjXFkYk ann@old"
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ9qba3LUlob3q5ktsR/IeqdXV1DJHDsQTt2D8tyOSsU ann@tower"
+  ];
+}

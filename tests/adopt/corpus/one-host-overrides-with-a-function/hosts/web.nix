@@ -1,0 +1,2 @@
+# expect: taken 0, left 2
+{ imports = [ ../common.nix ]; }

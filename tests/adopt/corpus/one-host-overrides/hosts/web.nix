@@ -1,0 +1,2 @@
+# expect: taken 3, left 0
+{ imports = [ ../common.nix ]; }

@@ -1,0 +1,6 @@
+# expect: taken 1, left 0
+{ ... }:
+rec {
+  services.key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICOLavOr73qvW8f3+qKS88PNc6nyix1ofC+K3Oigeb95 ann@yoga";
+  users.users.ann.openssh.authorizedKeys.keys = [ services.key ];
+}

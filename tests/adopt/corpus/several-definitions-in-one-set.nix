@@ -1,0 +1,7 @@
+# expect: taken 2, left 0
+{ ... }:
+{
+  users.users.ann.openssh.authorizedKeys.keys = [ "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICOLavOr73qvW8f3+qKS88PNc6nyix1ofC+K3Oigeb95 ann@yoga" ];
+  users.users.ann.openssh.authorizedKeys.keyFiles = [ ./keys/phone.pub ];
+  users.users.ann.isNormalUser = true;
+}

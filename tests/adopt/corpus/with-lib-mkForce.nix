@@ -1,0 +1,6 @@
+# expect: taken 1, left 0
+{ config, lib, pkgs, ... }:
+with lib;
+{
+  users.users.root.openssh.authorizedKeys.keys = mkForce [ "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICOLavOr73qvW8f3+qKS88PNc6nyix1ofC+K3Oigeb95 ann@yoga" ];
+}
