@@ -13,7 +13,7 @@ fn sandbox() -> (Sandbox, String) {
     sandbox.host("web", &[]);
     sandbox.host("db", &[]);
     let key = sandbox.ssh_key("ann", "ed25519").1;
-    write(&sandbox, "hosts/web.nix", &module("ann", &key));
+    write(&sandbox, "hosts/web.nix", module("ann", &key));
     (sandbox, key)
 }
 
