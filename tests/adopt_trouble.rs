@@ -169,6 +169,17 @@ fn hosts_that_cannot_be_seen_can_be_named() {
 }
 
 #[test]
+fn a_user_whose_name_is_computed_can_be_named() {
+    let (sandbox, key) = sandbox();
+    let text = module("${config.my.name}", &key).replace("{\n", "{ config, ... }:\n{\n");
+    write(&sandbox, "hosts/web.nix", text);
+    assert!(why(&planned(&sandbox, &[])).contains("the name is computed"));
+    sandbox.pkeys(&["adopt", "--user", "ann", "--yes"]).good();
+    let text = String::from_utf8(sandbox.read("hosts/web.nix")).unwrap();
+    assert!(text.contains("users.users.${config.my.name}.openssh.authorizedKeys.pkeys = true;"), "{text}");
+}
+
+#[test]
 fn keys_that_pkeys_has_already_keep_their_names_and_count_nowhere_else() {
     let (sandbox, key) = sandbox();
     let other = sandbox.ssh_key("other", "ed25519").1;

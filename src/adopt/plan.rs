@@ -54,16 +54,22 @@ pub struct Adoption {
 }
 
 /// Plans to take over the keys in the Nix files below `paths` (all, when there are none). `hosts` says which hosts use these
-/// files; without it the files are asked.
+/// files; without it the files are asked. `user` says whose keys they are where the user's name is computed.
 ///
 /// # Errors
 /// When the repository cannot be read, a path is not in it, or the keys cannot stand together.
-pub fn adopt(repository: &Repository, keys: &UserKeys, paths: &[PathBuf], hosts: &[HostName]) -> Result<Adoption> {
+pub fn adopt(
+    repository: &Repository,
+    keys: &UserKeys,
+    paths: &[PathBuf],
+    hosts: &[HostName],
+    user: Option<&UserName>,
+) -> Result<Adoption> {
     let (tree, unread) = Tree::read(repository.root())?;
     let chosen = paths.iter().map(|path| inside(&tree, path)).collect::<Result<Vec<_>>>()?;
     let is_chosen = |path: &std::path::Path| chosen.is_empty() || chosen.iter().any(|top| path.starts_with(top));
     let uses = Uses::new(&tree, repository.manifest(), hosts);
-    let (mut definitions, unclear) = sites(&tree, &uses);
+    let (mut definitions, unclear) = sites(&tree, &uses, user);
     for definition in definitions.iter_mut().filter(|definition| !is_chosen(&definition.file.path)) {
         definition.leave("it is not among the files that were named", "name its file too");
     }

@@ -11,12 +11,13 @@ use rowan::ast::AstNode;
 use std::collections::BTreeSet;
 
 /// All definitions of keys, and the places where it cannot be seen whose keys they are.
-pub(super) fn sites<'t>(tree: &'t Tree, uses: &Uses) -> (Vec<Definition<'t>>, Vec<Left>) {
+/// `given` is the user where the name is computed.
+pub(super) fn sites<'t>(tree: &'t Tree, uses: &Uses, given: Option<&UserName>) -> (Vec<Definition<'t>>, Vec<Left>) {
     let (mut definitions, mut left) = (Vec::new(), Vec::new());
     for file in tree.files().filter(|file| file.text.contains("authorizedKeys")) {
         for node in file.syntax().descendants() {
             for (place, field, value) in settings(tree, file, &node) {
-                match definition(tree, file, &node, &place, uses) {
+                match definition(tree, file, &node, &place, uses, given) {
                     Ok(mut found) => {
                         found.field = field;
                         if let Some(at) = value {
@@ -77,6 +78,7 @@ fn definition<'t>(
     node: &SyntaxNode,
     place: &Place,
     uses: &Uses,
+    given: Option<&UserName>,
 ) -> Result<Definition<'t>, Left> {
     let line = file.line(node);
     let left =
@@ -97,9 +99,14 @@ fn definition<'t>(
     }
     let user = match &place.path[at + 2] {
         Part::Name(name) => UserName::new(name.as_str()).ok(),
-        Part::Computed(attr) => computed(tree, file, attr).and_then(|name| UserName::new(name).ok()),
+        Part::Computed(attr) => computed(tree, file, attr).and_then(|name| UserName::new(name).ok()).or(given.cloned()),
     };
-    let user = user.ok_or_else(|| left("it cannot be seen whose keys these are: the name is computed", by_hand))?;
+    let user = user.ok_or_else(|| {
+        left(
+            "it cannot be seen whose keys these are: the name is computed",
+            "say whose: `pkeys adopt FILE --user NAME`",
+        )
+    })?;
     let Some(hosts) = uses.of_module(file, node, &place.path[..at]) else {
         return Err(left(
             "they are of a container, a virtual machine or another part of the host",

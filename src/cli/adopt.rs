@@ -39,7 +39,7 @@ pub(super) fn run(context: &Context, args: &Adopt) -> Result<bool> {
 
 fn plan(repository: &Repository, args: &Adopt) -> Result<Adoption> {
     let hosts = if args.hosts.is_empty() { Vec::new() } else { repository.hosts(&args.hosts)? };
-    adopt(repository, &UserKeys::load(repository)?, &args.paths, &hosts)
+    adopt(repository, &UserKeys::load(repository)?, &args.paths, &hosts, args.user.as_ref())
 }
 
 fn refuse_uncommitted(repository: &Repository, args: &Adopt) -> Result<()> {

@@ -1,6 +1,6 @@
 //! The command line's shape: taking over what other means keep.
 
-use crate::base::HostName;
+use crate::base::{HostName, UserName};
 use clap::Args as ClapArgs;
 use std::path::PathBuf;
 
@@ -11,6 +11,9 @@ pub(super) struct Adopt {
     /// The hosts that use these files, where the files do not say so themselves
     #[arg(long = "host", value_name = "HOST")]
     pub hosts: Vec<HostName>,
+    /// The user whose keys these are, where the name is computed: users.users.${name}
+    #[arg(long, value_name = "USER")]
+    pub user: Option<UserName>,
     /// Show what would be changed
     #[arg(short = 'n', long)]
     pub dry_run: bool,
