@@ -6,11 +6,10 @@
 use super::definition::{Condition, Definition, Item, Kind};
 use super::readers::Reader;
 use super::sites::met;
-use super::uses::Uses;
 use crate::base::{HostName, KeyLabel, UserName};
 use crate::keys::{AuthorizedLine, UserKeys};
 use crate::manifest::Manifest;
-use crate::nixfiles::{Left, NixFile, range};
+use crate::nixfiles::{Left, NixFile, Uses, range};
 use rowan::ast::AstNode;
 use std::collections::BTreeSet;
 use std::ops::Range;

@@ -1,6 +1,6 @@
 //! Takes over SSH keys that stand in NixOS configurations: into `keys.toml`, and out of the Nix files.
 //!
-//! `sites` finds where keys are set, `items` what is set there, `uses` on which hosts; `decide` says what can be taken
+//! `sites` finds where keys are set, and `items` what is set there; `decide` says what can be taken
 //! over so that every user of every host keeps the same keys, and `rewrite` changes the files. Nothing is evaluated: what
 //! only Nix could know is left alone and named. May import `audit`, `base`, `keys`, `manifest` and `nixfiles`.
 
@@ -16,7 +16,6 @@ mod rewrite;
 mod sites;
 mod take;
 mod unused;
-mod uses;
 
 pub use plan::{Adoption, Changed, Taken, adopt};
 pub use take::{take, uncommitted};

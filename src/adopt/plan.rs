@@ -4,11 +4,10 @@ use super::decide::{Decider, Found};
 use super::readers::readers;
 use super::rewrite::rewrite;
 use super::sites::sites;
-use super::uses::Uses;
 use crate::base::{Error, HostName, KeyLabel, Result, UserName};
 use crate::keys::{State, UserKey, UserKeys, hosts_of, today};
 use crate::manifest::{Manifest, Repository, Selector};
-use crate::nixfiles::{Left, Tree};
+use crate::nixfiles::{Left, Tree, Uses};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -68,7 +67,7 @@ pub fn adopt(
     let (tree, unread) = Tree::read(repository.root())?;
     let chosen = paths.iter().map(|path| inside(&tree, path)).collect::<Result<Vec<_>>>()?;
     let is_chosen = |path: &std::path::Path| chosen.is_empty() || chosen.iter().any(|top| path.starts_with(top));
-    let uses = Uses::new(&tree, repository.manifest(), hosts);
+    let uses = Uses::new(&tree, repository.manifest().hosts.keys(), hosts);
     let (mut definitions, unclear) = sites(&tree, &uses, user);
     for definition in definitions.iter_mut().filter(|definition| !is_chosen(&definition.file.path)) {
         definition.leave("it is not among the files that were named", "name its file too");

@@ -2,9 +2,8 @@
 
 use super::definition::{Condition, Definition, Field};
 use super::items::pieces;
-use super::uses::Uses;
 use crate::base::{HostName, UserName};
-use crate::nixfiles::{At, Left, NixFile, Part, Place, Tree, Wrap, binding_path, place_of};
+use crate::nixfiles::{At, Left, NixFile, Part, Place, Tree, Uses, Wrap, binding_path, place_of};
 use rnix::SyntaxNode;
 use rnix::ast::{self, Attr, Expr};
 use rowan::ast::AstNode;

@@ -8,10 +8,12 @@ mod place;
 mod scope;
 mod syntax;
 mod tree;
+mod uses;
 mod value;
 
 pub use edit::{Edits, lines_around};
 pub use place::{Part, Place, Wrap, place_of};
 pub use syntax::{applied, binding_path, comment_text, inside, range};
 pub use tree::{Left, MAX_FILE, NixFile, Tree};
+pub use uses::Uses;
 pub use value::{At, Seen, Set, Unseen};

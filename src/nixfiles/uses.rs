@@ -3,9 +3,11 @@
 //! A host's own files are those that name it: `networking.hostName`, its entry in `nixosConfigurations` or in a hive, or a
 //! file or folder of its name. From there every path that stands in a file is followed.
 
+use super::place::{Part, place_of};
+use super::syntax::{binding_path, inside, range};
+use super::tree::{NixFile, Tree};
+use super::value::{At, Seen};
 use crate::base::HostName;
-use crate::manifest::Manifest;
-use crate::nixfiles::{At, NixFile, Part, Seen, Tree, binding_path, inside, place_of, range};
 use rnix::SyntaxNode;
 use rnix::ast::{self, Expr, HasEntry};
 use rowan::ast::AstNode;
@@ -15,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 /// What was found.
 #[derive(Debug, Default)]
-pub(super) struct Uses {
+pub struct Uses {
     /// Given by the operator: then nothing else counts.
     given: Option<BTreeSet<HostName>>,
     enrolled: BTreeSet<HostName>,
@@ -24,9 +26,9 @@ pub(super) struct Uses {
 }
 
 impl Uses {
-    /// Looks through all files.
-    pub fn new(tree: &Tree, manifest: &Manifest, given: &[HostName]) -> Self {
-        let enrolled: BTreeSet<_> = manifest.hosts.keys().cloned().collect();
+    /// Looks through all files. `enrolled` are the hosts that pkeys knows, `given` those that the operator named.
+    pub fn new<'h>(tree: &Tree, enrolled: impl Iterator<Item = &'h HostName>, given: &[HostName]) -> Self {
+        let enrolled: BTreeSet<_> = enrolled.cloned().collect();
         let given = (!given.is_empty()).then(|| given.iter().cloned().collect());
         let mut uses = Self { given, enrolled, ..Self::default() };
         for file in tree.files() {
