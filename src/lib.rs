@@ -19,6 +19,8 @@ pub mod cli;
 #[cfg(feature = "operator")]
 pub mod escrow;
 #[cfg(feature = "operator")]
+pub mod import;
+#[cfg(feature = "operator")]
 pub mod inspect;
 #[cfg(feature = "operator")]
 pub mod keys;

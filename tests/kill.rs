@@ -191,3 +191,34 @@ fn adopt() {
     );
     assert_eq!(sandbox.read("hosts/web.nix"), new.as_bytes());
 }
+
+#[test]
+fn import() {
+    let sandbox = Sandbox::new();
+    sandbox.host("web", &[]);
+    let repo = sandbox.repo();
+    let manifest = sandbox.read("pkeys.toml");
+    let (identity, public) = sandbox.ssh_key("old", "ed25519");
+    std::fs::create_dir_all(repo.join("hosts")).unwrap();
+    let file = repo.join("hosts/a.age");
+    common::run("age", &["-r", &public, "-o", file.to_str().unwrap()], b"needle").good();
+    let nix = "{\n  age.secrets.a.file = ./a.age;\n}\n";
+    let new = "{\n  pkeys.secrets.a.path = \"/run/agenix/a\";\n}\n";
+    at_every_call(
+        &sandbox,
+        &["import", "agenix", "--rewrite", "--yes", "--identity", identity.to_str().unwrap()],
+        b"",
+        |_| {
+            let _ = std::fs::remove_dir_all(repo.join("secrets"));
+            std::fs::write(repo.join("pkeys.toml"), &manifest).unwrap();
+            std::fs::write(repo.join("hosts/web.nix"), nix).unwrap();
+        },
+        || {
+            // Once Nix asks pkeys for the secret, pkeys has it.
+            let text = String::from_utf8(sandbox.read("hosts/web.nix")).unwrap();
+            let has = sandbox.pkeys(&["secret", "show", "a"]).out == "needle";
+            assert!(text == nix || text == new && has, "{text}");
+            sandbox.nowhere(b"needle", &[]);
+        },
+    );
+}

@@ -17,5 +17,5 @@ mod sites;
 mod take;
 mod unused;
 
-pub use plan::{Adoption, Changed, Taken, adopt};
-pub use take::{take, uncommitted};
+pub use plan::{Adoption, Taken, adopt};
+pub use take::take;

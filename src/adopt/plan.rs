@@ -7,7 +7,7 @@ use super::sites::sites;
 use crate::base::{Error, HostName, KeyLabel, Result, UserName};
 use crate::keys::{State, UserKey, UserKeys, hosts_of, today};
 use crate::manifest::{Manifest, Repository, Selector};
-use crate::nixfiles::{Left, Tree, Uses};
+use crate::nixfiles::{Changed, Left, Tree, Uses};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -24,17 +24,6 @@ pub struct Taken {
     pub hosts: BTreeSet<HostName>,
     /// Where it stood: files and lines.
     pub from: BTreeSet<(PathBuf, usize)>,
-}
-
-/// A file that changes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Changed {
-    /// From the repository's root.
-    pub path: PathBuf,
-    /// Its text now.
-    pub old: String,
-    /// Its text afterwards.
-    pub new: String,
 }
 
 /// All that would be done. Nothing is written by making it.

@@ -2,10 +2,11 @@
 
 use super::definition::{Condition, Definition, Item, Kind, Piece};
 use super::label::is_label;
-use super::plan::Changed;
 use super::unused::without_unused;
 use crate::base::UserName;
-use crate::nixfiles::{Edits, Left, NixFile, binding_path, comment_text, lines_around, place_of, range};
+use crate::nixfiles::{
+    Changed, Edits, Left, NixFile, binding_path, comment_text, indent, line_end, lines_around, place_of, range,
+};
 use rnix::SyntaxNode;
 use rnix::ast::{self, AstToken, Expr};
 use rowan::ast::AstNode;
@@ -178,15 +179,4 @@ fn element(text: &str, binding: &SyntaxNode, piece: &Piece<'_>, edits: &mut Edit
         None => here.end,
     };
     edits.replace(lines_around(text, here.start..end), "");
-}
-
-fn indent(text: &str, at: usize) -> &str {
-    let line = &text[..at];
-    let start = line.rfind('\n').map_or(0, |end| end + 1);
-    let blank = line[start..].len() - line[start..].trim_start_matches([' ', '\t']).len();
-    &line[start..start + blank]
-}
-
-fn line_end(text: &str) -> &'static str {
-    if text.contains("\r\n") { "\r\n" } else { "\n" }
 }

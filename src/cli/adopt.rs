@@ -1,12 +1,13 @@
 //! `adopt`: takes over SSH keys that stand in Nix files.
 
-use crate::adopt::{Adoption, adopt, take, uncommitted};
+use crate::adopt::{Adoption, adopt, take};
 use crate::base::{Error, HostName, Result};
 use crate::cli::args::Adopt;
 use crate::cli::context::Context;
-use crate::cli::ui::{Tone, count};
+use crate::cli::ui::{Tone, Ui, count};
 use crate::keys::UserKeys;
 use crate::manifest::Repository;
+use crate::nixfiles::{Left, uncommitted};
 use serde_json::json;
 
 pub(super) fn run(context: &Context, args: &Adopt) -> Result<bool> {
@@ -16,7 +17,7 @@ pub(super) fn run(context: &Context, args: &Adopt) -> Result<bool> {
     if args.dry_run || plan.changed.is_empty() {
         return Ok(plan.left.is_empty());
     }
-    refuse_uncommitted(&repository, args)?;
+    refuse_uncommitted(&repository, args.force)?;
     if !args.yes && !confirmed(context)? {
         return Ok(false);
     }
@@ -42,9 +43,10 @@ fn plan(repository: &Repository, args: &Adopt) -> Result<Adoption> {
     adopt(repository, &UserKeys::load(repository)?, &args.paths, &hosts, args.user.as_ref())
 }
 
-fn refuse_uncommitted(repository: &Repository, args: &Adopt) -> Result<()> {
+/// Refuses to mix what pkeys changes with what is not committed.
+pub(super) fn refuse_uncommitted(repository: &Repository, force: bool) -> Result<()> {
     let files = uncommitted(repository.root());
-    let Some(first) = files.first().filter(|_| !args.force) else { return Ok(()) };
+    let Some(first) = files.first().filter(|_| !force) else { return Ok(()) };
     let more = if files.len() > 1 { format!(" and {} more", files.len() - 1) } else { String::new() };
     Err(Error::new(format!("{}{more} differ from the last commit; nothing was changed", first.display()))
         .hint("commit them first, so that the change of pkeys can be seen alone; or add --force"))
@@ -74,14 +76,19 @@ fn show(context: &Context, plan: &Adoption, dry_run: bool) {
         ]
     });
     ui.table(&rows.collect::<Vec<_>>());
-    for left in &plan.left {
-        let line = left.line.map_or_else(String::new, |line| format!(":{line}"));
-        ui.warn(&format!("{}{line}: {} ({})", left.file.display(), left.why, left.next));
-    }
+    warn_left(ui, &plan.left);
     match (plan.changed.is_empty(), plan.left.is_empty()) {
         (true, true) => ui.note("No SSH keys stand in the Nix files."),
         (true, false) => ui.note("Nothing can be taken over; see the warnings."),
         (false, _) => ui.note(&format!("{} in {}", count(plan.taken.len(), "key"), count(plan.changed.len(), "file"),)),
+    }
+}
+
+/// What is left for a person, a line each.
+pub(super) fn warn_left(ui: &Ui, all: &[Left]) {
+    for left in all {
+        let line = left.line.map_or_else(String::new, |line| format!(":{line}"));
+        ui.warn(&format!("{}{line}: {} ({})", left.file.display(), left.why, left.next));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::base::HostName;
 use crate::bundle::Recipient;
-pub(super) use crate::cli::args_adopt::Adopt;
+pub(super) use crate::cli::args_adopt::{Adopt, From as ImportFrom, Import};
 pub(super) use crate::cli::args_break_glass::{
     BreakGlass, BreakGlassCommand, BreakGlassKey, BreakGlassNew, BreakGlassOpen,
 };
@@ -79,6 +79,8 @@ pub(super) enum Command {
     Check,
     /// Take over SSH keys that stand in Nix files
     Adopt(Adopt),
+    /// Take over the secrets of OpNix, sops-nix, agenix or agenix-rekey
+    Import(Import),
     /// Show who changed what, and when
     Log(Log),
     /// Show the main job, end to end, in a directory that is removed again

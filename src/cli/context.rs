@@ -40,6 +40,11 @@ impl Context {
         self.repository()?.lock()
     }
 
+    /// Whether passphrases are to be remembered.
+    pub(super) fn remember(&self) -> bool {
+        self.remember
+    }
+
     /// The operator's keys; opened when first needed.
     pub(super) fn keys(&self) -> Result<Keys> {
         Ok(Keys::new(Config::load()?, self.prompt.clone(), self.remember))

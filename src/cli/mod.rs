@@ -21,6 +21,7 @@ mod host;
 mod host_check;
 mod host_compromised;
 mod host_key;
+mod import;
 mod init;
 mod key;
 mod key_add;
@@ -69,6 +70,7 @@ pub fn run() -> ExitCode {
         Command::Check => check::run(&context),
         Command::Log(args) => log::run(&context, &args),
         Command::Adopt(args) => adopt::run(&context, &args),
+        Command::Import(args) => import::run(&context, &args),
         Command::Demo(args) => demo::run(&context, &args),
         Command::Completions { shell } => manual::completions(&context, shell),
         Command::Man => manual::man(&context),

@@ -53,6 +53,19 @@ pub fn lines_around(text: &str, range: Range<usize>) -> Range<usize> {
     }
 }
 
+/// The blanks with which the line of a place starts.
+pub fn indent(text: &str, at: usize) -> &str {
+    let line = &text[..at];
+    let start = line.rfind('\n').map_or(0, |end| end + 1);
+    let blank = line[start..].len() - line[start..].trim_start_matches([' ', '\t']).len();
+    &line[start..start + blank]
+}
+
+/// How lines end in a text.
+pub fn line_end(text: &str) -> &'static str {
+    if text.contains("\r\n") { "\r\n" } else { "\n" }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,8 +1,9 @@
-//! The operator's Nix files as syntax trees: read, names looked up, values that stand there in full, small edits.
+//! The operator's Nix files as syntax trees: read, names looked up, values that stand there in full, changed and written.
 //!
 //! Nothing is evaluated: what only Nix can know is an answer of its own, [`Unseen`]. May import `base` and the crate
 //! `rnix`.
 
+mod change;
 mod edit;
 mod place;
 mod scope;
@@ -11,7 +12,8 @@ mod tree;
 mod uses;
 mod value;
 
-pub use edit::{Edits, lines_around};
+pub use change::{Changed, prepare, uncommitted, write};
+pub use edit::{Edits, indent, line_end, lines_around};
 pub use place::{Part, Place, Wrap, place_of};
 pub use syntax::{applied, binding_path, comment_text, inside, range};
 pub use tree::{Left, MAX_FILE, NixFile, Tree};

@@ -1,0 +1,69 @@
+//! Doing what was planned.
+
+use super::declared::Origin;
+use super::plan::{Import, Taken};
+use super::values::Values;
+use crate::audit::{self, Action};
+use crate::base::{Error, Result, SecretBytes, SecretName};
+use crate::manifest::Repository;
+use crate::nixfiles::{prepare, write};
+use crate::operator::Keys;
+use crate::render::write_local;
+
+/// The secrets whose values are not in the repository's age files yet.
+pub fn missing<'a>(repository: &'a Repository, import: &'a Import) -> impl Iterator<Item = &'a Taken> + 'a {
+    let is_local = |taken: &&Taken| !matches!(taken.origin, Origin::Reference(_));
+    import.taken.iter().filter(is_local).filter(|taken| !repository.secret_file(&taken.name).exists())
+}
+
+/// Stores the values that are missing, enters the secrets into `pkeys.toml`, and with `rewrite` changes the Nix files. All
+/// values are opened before the first is written. Running it again goes on where it was stopped. `done` is called for each
+/// value.
+///
+/// # Errors
+/// When a value cannot be opened or a file not be changed; then nothing was written. When one cannot be written.
+pub fn take(
+    repository: &mut Repository,
+    keys: &Keys,
+    values: &mut Values<'_>,
+    import: &Import,
+    rewrite: bool,
+    done: &dyn Fn(),
+) -> Result<()> {
+    debug_assert!(repository.is_locked(), "files are changed under the lock");
+    let changed = if rewrite { import.changed.as_slice() } else { &[] };
+    prepare(repository.root(), changed)?;
+    let mut opened: Vec<(SecretName, SecretBytes)> = Vec::new();
+    for taken in missing(repository, import) {
+        let value = values.read(&taken.origin).map_err(|e| e.context(format!("secret {}", taken.name)))?;
+        let value = value.ok_or_else(|| Error::new(format!("secret {} has no value", taken.name)))?;
+        opened.push((taken.name.clone(), value));
+        done();
+    }
+    let mut edit = repository.edit()?;
+    for taken in &import.taken {
+        let path = ["secrets", taken.name.as_str()];
+        if !repository.manifest().secrets.contains_key(&taken.name) {
+            edit.set(&path, "from", &taken.reference().to_string())?;
+        }
+        let known = repository.manifest().secrets.get(&taken.name);
+        for host in &taken.hosts {
+            let has =
+                known.is_some_and(|secret| repository.manifest().selected(&secret.hosts).any(|name| name == host));
+            if !has {
+                edit.add_to_list(&path, "hosts", host.as_str())?;
+            }
+        }
+    }
+    let actions = import.taken.iter().map(|taken| {
+        let action = Action::new("import").text("secret", &taken.name).text("reference", taken.reference());
+        let from = taken.from.iter().map(|(file, line)| format!("{}:{line}", file.display()));
+        action.list("hosts", &taken.hosts).list("from", from)
+    });
+    audit::append(repository, &actions.collect::<Vec<_>>())?;
+    for (name, value) in &opened {
+        write_local(repository, keys, name, value)?;
+    }
+    repository.save(&edit)?;
+    write(repository.root(), changed)
+}

@@ -1,0 +1,98 @@
+//! The values themselves, in memory only.
+
+use super::declared::Origin;
+use crate::base::{Error, Result, SecretBytes, files};
+use crate::bundle::{self, Identity, MAX_PAYLOAD};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Opens what other tools encrypted. Each sops file is opened once.
+pub struct Values<'a> {
+    root: &'a Path,
+    identities: &'a [Identity],
+    opened: BTreeMap<PathBuf, SecretBytes>,
+}
+
+impl<'a> Values<'a> {
+    /// For the files of a repository.
+    pub fn new(root: &'a Path, identities: &'a [Identity]) -> Self {
+        Self { root, identities, opened: BTreeMap::new() }
+    }
+
+    /// A value; `None` for one that stays where it is.
+    ///
+    /// # Errors
+    /// When the file is not there or cannot be opened, or has no such value. Nothing of it is repeated.
+    pub fn read(&mut self, origin: &Origin) -> Result<Option<SecretBytes>> {
+        match origin {
+            Origin::Reference(_) => Ok(None),
+            Origin::Age(path) => self.age(path).map(Some),
+            Origin::Sops(path, keys) if keys.is_empty() => {
+                sops(&self.inside(path)?, None).map_err(|e| e.context(path.display())).map(Some)
+            }
+            Origin::Sops(path, keys) => self.of_sops(path, keys).map_err(|e| e.context(path.display())).map(Some),
+        }
+    }
+
+    fn age(&self, path: &Path) -> Result<SecretBytes> {
+        let file = files::read(&self.inside(path)?, MAX_PAYLOAD)?.ok_or_else(|| {
+            Error::new(format!("there is no {}", path.display())).hint("restore it, or remove the secret")
+        })?;
+        bundle::decrypt(&file, self.identities, MAX_PAYLOAD).map_err(|e| {
+            e.context(path.display()).hint("name a key that opens it: --identity FILE, such as ~/.ssh/id_ed25519")
+        })
+    }
+
+    fn of_sops(&mut self, path: &Path, keys: &[String]) -> Result<SecretBytes> {
+        if !self.opened.contains_key(path) {
+            let all = sops(&self.inside(path)?, Some("json"))?;
+            self.opened.insert(path.into(), all);
+        }
+        let all: Value = serde_json::from_slice(self.opened[path].expose())
+            .map_err(|_| Error::new("what sops printed is not JSON").hint("is that the `sops` of getsops?"))?;
+        let missing = || Error::new(format!("it has no value at {}", keys.join("/"))).hint("correct `key`");
+        let mut at = &all;
+        for key in keys {
+            at = match at {
+                Value::Array(list) => key.parse::<usize>().ok().and_then(|number| list.get(number)),
+                other => other.get(key),
+            }
+            .ok_or_else(missing)?;
+        }
+        match at {
+            Value::String(text) => Ok(SecretBytes::copy_of(text.as_bytes())),
+            Value::Number(number) => Ok(SecretBytes::new(number.to_string().into_bytes())),
+            Value::Bool(value) => Ok(SecretBytes::new(value.to_string().into_bytes())),
+            _ => Err(missing()),
+        }
+    }
+
+    fn inside(&self, path: &Path) -> Result<PathBuf> {
+        let place = self.root.join(path);
+        let real =
+            place.canonicalize().map_err(|e| Error::io("read", &place, &e).hint("restore it, or remove the secret"))?;
+        if real.starts_with(self.root) {
+            return Ok(real);
+        }
+        Err(Error::new(format!("{} leads out of the repository", path.display())).hint("copy the file into it"))
+    }
+}
+
+/// Runs `sops decrypt`: what it prints is read into memory that is wiped. Its own messages go to the terminal.
+fn sops(path: &Path, output: Option<&str>) -> Result<SecretBytes> {
+    let mut command = Command::new("sops");
+    command.arg("decrypt").args(output.into_iter().flat_map(|kind| ["--output-type", kind])).arg(path);
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(|_| {
+        Error::new("cannot run sops").hint("install it: `nix-shell -p sops`; it opens the files with your own keys")
+    })?;
+    let mut out = child.stdout.take().expect("it was asked for");
+    let read = SecretBytes::read_from(&mut out, 64 * 1024, MAX_PAYLOAD);
+    let ended = child.wait().map_err(|e| Error::new(format!("cannot wait for sops: {}", e.kind())))?;
+    match read {
+        Ok(value) if ended.success() => Ok(value),
+        Ok(_) => Err(Error::new("sops could not open it").hint("try `sops decrypt FILE` by hand: it needs your key")),
+        Err(e) => Err(Error::new(format!("cannot read what sops prints: {}", e.kind()))),
+    }
+}

@@ -1,0 +1,57 @@
+//! Nix files that change: planned, shown, then written whole.
+
+use super::tree::MAX_FILE;
+use crate::base::{Error, Result, files};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// A file that changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// From the repository's root.
+    pub path: PathBuf,
+    /// Its text now.
+    pub old: String,
+    /// Its text afterwards.
+    pub new: String,
+}
+
+/// Makes sure that all of them can be written and are as they were when that was planned, and takes away what a killed
+/// run left beside them. To be called before anything is written.
+///
+/// # Errors
+/// When one is read-only, was changed meanwhile, or cannot be read.
+pub fn prepare(root: &Path, all: &[Changed]) -> Result<()> {
+    for changed in all {
+        let path = root.join(&changed.path);
+        path.parent().into_iter().for_each(files::sweep);
+        let found = std::fs::metadata(&path).map_err(|e| Error::io("read", &path, &e))?;
+        if found.permissions().mode() & 0o222 == 0 {
+            let error = Error::new(format!("{} is read-only; nothing was changed", path.display()));
+            return Err(error.hint(format!("`chmod u+w {}`, or name the other files", path.display())));
+        }
+        if files::read(&path, MAX_FILE)?.unwrap_or_default() != changed.old.as_bytes() {
+            let error = Error::new(format!("{} was changed meanwhile; pkeys changed nothing", path.display()));
+            return Err(error.hint("run it again"));
+        }
+    }
+    Ok(())
+}
+
+/// Writes them, each whole.
+///
+/// # Errors
+/// When one cannot be written; those before it are written then.
+pub fn write(root: &Path, all: &[Changed]) -> Result<()> {
+    all.iter().try_for_each(|changed| files::write(&root.join(&changed.path), changed.new.as_bytes(), files::PUBLIC))
+}
+
+/// The files that git knows and that differ from the last commit; none where there is no git.
+pub fn uncommitted(root: &Path) -> Vec<PathBuf> {
+    let mut git = Command::new("git");
+    git.arg("-C").arg(root).args(["status", "--porcelain", "--untracked-files=no", "-z", "--", "."]);
+    let Ok(output) = git.stdin(Stdio::null()).output() else { return Vec::new() };
+    let entries = output.stdout.split(|byte| *byte == 0).filter(|entry| entry.len() > 3);
+    entries.map(|entry| String::from_utf8_lossy(&entry[3..]).into_owned().into()).collect()
+}
