@@ -25,6 +25,8 @@ pub mod manifest;
 #[cfg(feature = "operator")]
 pub mod operator;
 #[cfg(feature = "operator")]
+pub mod policy;
+#[cfg(feature = "operator")]
 pub mod push;
 #[cfg(feature = "operator")]
 pub mod remote;

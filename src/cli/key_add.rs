@@ -8,6 +8,7 @@ use crate::cli::key_generate;
 use crate::cli::ui::count;
 use crate::keys::{AuthorizedLine, PublicHalf, State, UserKey, UserKeys, hosts_of, today};
 use crate::manifest::{Repository, Selector};
+use crate::policy::{Gate, Leeway};
 use crate::render::Sources;
 use crate::source::Reference;
 use ssh_key::PrivateKey;
@@ -127,6 +128,11 @@ fn save(context: &Context, repository: &mut Repository, new: UserKey) -> Result<
                 .hint(format!("`pkeys rotate {user} --key {label}` replaces it; or use another label")));
         }
         None => keys.add(new.clone())?,
+    }
+    let admitted = keys.labelled(&user, &label).find(|key| key.public.is_same_key(&new.public));
+    if let Some(admitted) = admitted {
+        let warnings = Gate::open(repository, &keys, Leeway::None)?.admit(admitted)?;
+        warnings.lines().iter().for_each(|line| context.ui.warn(line));
     }
     let unknown_user = !repository.manifest().users.contains_key(&user);
     if keys != before || unknown_user {

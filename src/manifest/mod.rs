@@ -14,7 +14,7 @@ mod user;
 pub use check::{Finding, check};
 pub use edit::Edit;
 pub use generate::Generate;
-pub use model::{BreakGlass, Host, Manifest, Secret, Selector, SourceKind, SourceSettings};
+pub use model::{BreakGlass, Host, Manifest, PolicyLevel, Secret, Selector, SourceKind, SourceSettings};
 pub use origin::Origin;
 pub use repository::{MANIFEST_FILE, Repository};
 pub use user::{Period, Store, User};

@@ -14,6 +14,9 @@ use std::fmt;
 pub struct Manifest {
     /// Always 1.
     pub version: u32,
+    /// Which of the policies that ship are on.
+    #[serde(default)]
+    pub policy: PolicyLevel,
     /// Where secret values come from, by a name of one's own.
     #[serde(default)]
     pub sources: BTreeMap<String, SourceSettings>,
@@ -35,6 +38,27 @@ pub struct Manifest {
     /// The users whose SSH keys pkeys manages.
     #[serde(default)]
     pub users: BTreeMap<UserName, User>,
+}
+
+/// Which of the policies that ship are on. There is no way to have none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PolicyLevel {
+    /// What every repository should hold to.
+    #[default]
+    Baseline,
+    /// The baseline and more.
+    Strict,
+}
+
+impl PolicyLevel {
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Baseline => "baseline",
+            Self::Strict => "strict",
+        }
+    }
 }
 
 /// A source's kind.
@@ -99,6 +123,11 @@ pub struct Secret {
     /// Who gets it.
     #[serde(default)]
     pub hosts: Vec<Selector>,
+    /// Names for policies to speak of, such as `prod`.
+    #[serde(default)]
+    pub tags: BTreeSet<String>,
+    /// Who answers for it.
+    pub owner: Option<String>,
     /// How `pkeys rotate --secret` makes a new value.
     pub generate: Option<Generate>,
     /// Whether one final newline is stripped from the value.
