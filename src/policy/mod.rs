@@ -6,30 +6,32 @@
 //!
 //! May import `base`, `bundle`, `manifest`, `keys`, `audit` and Cedar.
 
-// mod cases;
+mod cases;
+mod check;
 mod decision;
 mod engine;
-// mod explain;
+mod explain;
 mod files;
 mod gate;
 mod leaked;
-// mod matrix;
+mod matrix;
 mod names;
-// mod page;
+mod page;
 mod place;
 mod rule;
-// mod sample;
+mod sample;
 mod world;
 
-// pub use cases::{Case as TestCase, CaseResult, run_tests};
+pub use cases::{CaseResult, Expect, TestCase, run_tests};
+pub use check::check;
 pub use decision::{Decision, Denial, Taken, Warnings};
 pub use engine::Engine;
-// pub use explain::{Explained, Part, explain};
+pub use explain::{Explained, Part, explain};
 pub use files::{Counted, load, read};
 pub use gate::{Gate, Granted, Leeway, operator_named, operator_of};
 pub use leaked::LEAKED_FILE;
-// pub use matrix::{Cell, Matrix, matrix};
-// pub use page::page;
+pub use matrix::{Cell, Matrix, matrix};
+pub use page::page;
 pub use place::Problem;
 pub use rule::{Level, Rule};
 pub use world::World;
