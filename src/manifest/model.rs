@@ -2,7 +2,7 @@
 
 use crate::base::{Error, HostName, Result, SecretName, UserName};
 use crate::bundle::{Recipient, Signers};
-use crate::manifest::{Generate, User};
+use crate::manifest::{Generate, PolicyLevel, User};
 use crate::source::Reference;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,27 +38,6 @@ pub struct Manifest {
     /// The users whose SSH keys pkeys manages.
     #[serde(default)]
     pub users: BTreeMap<UserName, User>,
-}
-
-/// Which of the policies that ship are on. There is no way to have none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PolicyLevel {
-    /// What every repository should hold to.
-    #[default]
-    Baseline,
-    /// The baseline and more.
-    Strict,
-}
-
-impl PolicyLevel {
-    /// As it is written.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Baseline => "baseline",
-            Self::Strict => "strict",
-        }
-    }
 }
 
 /// A source's kind.

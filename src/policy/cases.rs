@@ -120,16 +120,10 @@ impl TestCase {
             entity(&principal, &self.principal_is, &self.principal_without, &self.principal_in)?,
             entity(&resource, &self.resource_is, &self.resource_without, &self.resource_in)?,
         ];
-        let fits = |e: &dyn std::error::Error| {
-            Error::new(format!(
-                "it does not fit the schema: {}",
-                e.source().map_or_else(|| e.to_string(), ToString::to_string)
-            ))
-        };
-        let entities = Entities::from_json_value(Value::Array(all), Some(&engine.schema)).map_err(|e| fits(&e))?;
-        let context = self.context(action, engine).map_err(|e| fits(&e))?;
+        let entities = Entities::from_json_value(Value::Array(all), Some(&engine.schema)).map_err(|e| unfit(&e))?;
+        let context = self.context(action, engine)?;
         Request::new(principal.clone(), action.uid(), resource.clone(), context.clone(), Some(&engine.schema))
-            .map_err(|e| fits(&e))?;
+            .map_err(|e| unfit(&e))?;
         let decision = engine.decide(&entities, &Question { action, principal, resource, context });
         let came = match (decision.allowed, decision.warnings.is_empty()) {
             (false, _) => Expect::Deny,
@@ -155,7 +149,7 @@ impl TestCase {
     }
 
     /// What the case says, and else what is usual.
-    fn context(&self, action: Action, engine: &Engine) -> std::result::Result<Context, cedar_policy::ContextJsonError> {
+    fn context(&self, action: Action, engine: &Engine) -> Result<Context> {
         let mut all = Map::new();
         match action {
             Action::Deliver | Action::Authorize => drop(all.insert("selected".into(), true.into())),
@@ -163,7 +157,7 @@ impl TestCase {
             Action::Render | Action::Push => {}
         }
         all.extend(self.context.clone());
-        Context::from_json_value(Value::Object(all), Some((&engine.schema, &action.uid())))
+        Context::from_json_value(Value::Object(all), Some((&engine.schema, &action.uid()))).map_err(|e| unfit(&e))
     }
 }
 
@@ -176,6 +170,12 @@ impl Expect {
             Self::Warn => "warn",
         }
     }
+}
+
+/// What does not fit the schema. Cedar says the cause apart from the place.
+fn unfit(error: &dyn std::error::Error) -> Error {
+    let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+    Error::new(format!("it does not fit the schema: {cause}"))
 }
 
 fn uid(text: &str) -> Result<EntityUid> {

@@ -1,7 +1,7 @@
 //! Why a host gets a secret, or does not.
 
 use crate::base::{Error, HostName, Result, SecretName};
-use crate::policy::gate::deliver;
+use crate::policy::asked::deliver;
 use crate::policy::names::Action;
 use crate::policy::{Gate, Level, Taken};
 

@@ -114,8 +114,10 @@ fn parse_one(file: &str, text: &str, validator: &Validator) -> std::result::Resu
     let number = |id: &str| id.trim_start_matches("policy").parse::<usize>().unwrap_or(usize::MAX);
     let mut policies: Vec<_> = set.policies().map(|policy| (number(policy.id().as_ref()), policy)).collect();
     policies.sort_by_key(|(number, _)| *number);
-    let (rules, problems): (Vec<_>, Vec<_>) =
-        policies.into_iter().map(|(number, policy)| Rule::new(file, text, number, policy)).partition(|r| r.is_ok());
+    let (rules, problems): (Vec<_>, Vec<_>) = policies
+        .into_iter()
+        .map(|(number, policy)| Rule::new(file, text, number, policy))
+        .partition(std::result::Result::is_ok);
     let problems: Vec<_> = problems.into_iter().filter_map(std::result::Result::err).collect();
     if problems.is_empty() { Ok(rules.into_iter().flatten().collect()) } else { Err(problems) }
 }

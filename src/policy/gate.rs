@@ -5,11 +5,9 @@ use crate::base::{HostName, Result, SecretName, UserName};
 use crate::bundle::Manifest as BundleManifest;
 use crate::keys::{UserKey, UserKeys, hosts_of, is_authorized, today};
 use crate::manifest::Repository;
-use crate::policy::engine::{Question, context};
-use crate::policy::names::{self, Action};
-use crate::policy::world::{Facts, key_name};
+use crate::policy::asked::{self, Asked, authorize, deliver, use_key};
+use crate::policy::world::Facts;
 use crate::policy::{Denial, Engine, Warnings, World, files, leaked};
-use cedar_policy::{Context, RestrictedExpression};
 
 /// What may be done although a rule denies it. Nothing new is ever granted against a rule; this is about what a host has
 /// already, so that no rule keeps a stolen key where it is.
@@ -74,7 +72,7 @@ impl<'a> Gate<'a> {
     pub fn render(&self, operator: &str, host: &HostName, has: Option<&BundleManifest>) -> Result<Granted> {
         let mut granted = Granted::default();
         let emergency = self.leeway == Leeway::Emergency;
-        let question = self.render_question(operator, host);
+        let question = asked::render(operator, host);
         self.settle(question, emergency.then_some("done all the same"), &mut granted)?;
         for (name, secret) in self.repository.manifest().secrets_of(host) {
             let reference = secret.from.to_string();
@@ -111,7 +109,7 @@ impl<'a> Gate<'a> {
         let mut granted = Granted::default();
         let (host, manifest) = (&bundle.host, self.repository.manifest());
         let emergency = self.leeway == Leeway::Emergency;
-        self.settle(push(operator, host), emergency.then_some("done all the same"), &mut granted)?;
+        self.settle(asked::push(operator, host), emergency.then_some("done all the same"), &mut granted)?;
         for secret in bundle.secrets.iter().filter(|secret| manifest.secrets.contains_key(&secret.name)) {
             let question = deliver(host.as_str(), secret.name.as_str(), true);
             self.settle(question, emergency.then_some("it stays where it is"), &mut granted)?;
@@ -133,7 +131,7 @@ impl<'a> Gate<'a> {
         let mut granted = Granted::default();
         if self.repository.manifest().signers.contains_key(operator) {
             let instead = (self.leeway == Leeway::Emergency).then_some("done all the same");
-            self.settle(sign(operator), instead, &mut granted)?;
+            self.settle(asked::sign(operator), instead, &mut granted)?;
         }
         Ok(granted.warnings)
     }
@@ -159,10 +157,10 @@ impl<'a> Gate<'a> {
         let manifest = self.repository.manifest();
         let mut questions = Vec::new();
         if manifest.signers.contains_key(operator) {
-            questions.push(sign(operator));
+            questions.push(asked::sign(operator));
         }
         for host in manifest.hosts.keys() {
-            questions.push(self.render_question(operator, host));
+            questions.push(asked::render(operator, host));
             questions.extend(manifest.secrets_of(host).map(|(name, _)| deliver(host.as_str(), name.as_str(), true)));
             let keys = self.keys.all().iter().filter(|key| is_authorized(manifest, key, host));
             questions.extend(keys.map(|key| authorize(key, host)));
@@ -171,12 +169,6 @@ impl<'a> Gate<'a> {
         let mut warnings = Warnings::default();
         let denials = questions.into_iter().filter_map(|asked| self.ask(&asked, &mut warnings)).collect();
         Ok((denials, warnings))
-    }
-
-    fn render_question(&self, operator: &str, host: &HostName) -> Asked {
-        let question =
-            question(Action::Render, names::operator(operator), names::host(host.as_str()), Context::empty());
-        Asked { question, what: format!("{operator} may not render {host}"), whom: host.to_string() }
     }
 
     fn ask(&self, asked: &Asked, warnings: &mut Warnings) -> Option<Denial> {
@@ -224,93 +216,4 @@ impl World {
         let facts = Facts { keys: Some(keys), leaked: leaked::read(repository)?, last_drill, today };
         Self::new(&engine.schema, repository.manifest(), &facts)
     }
-}
-
-/// A question, and how it is said.
-pub(super) struct Asked {
-    pub question: Question,
-    /// `host web may not get the secret db`
-    pub what: String,
-    /// Whom a warning is about.
-    pub whom: String,
-}
-
-fn question(
-    action: Action,
-    principal: cedar_policy::EntityUid,
-    resource: cedar_policy::EntityUid,
-    context: Context,
-) -> Question {
-    Question { action, principal, resource, context }
-}
-
-/// The context of a delivery or a login.
-pub(super) fn selected(selected: bool) -> Context {
-    context("selected", RestrictedExpression::new_bool(selected))
-}
-
-fn purpose(purpose: &str) -> Context {
-    context("purpose", RestrictedExpression::new_string(purpose.into()))
-}
-
-pub(super) fn deliver(host: &str, secret: &str, is_selected: bool) -> Asked {
-    Asked {
-        question: question(Action::Deliver, names::host(host), names::secret(secret), selected(is_selected)),
-        what: format!("host {host} may not get the secret {secret}"),
-        whom: format!("secret {secret} on {host}"),
-    }
-}
-
-fn authorize(key: &UserKey, host: &HostName) -> Asked {
-    let name = key_name(key);
-    Asked {
-        question: question(Action::Authorize, World::key(key), names::host(host.as_str()), selected(true)),
-        what: format!("the key {name} may not log in on {host}"),
-        whom: format!("key {name}"),
-    }
-}
-
-fn use_key(key: &UserKey) -> Asked {
-    let name = key_name(key);
-    Asked {
-        question: question(Action::Use, names::user(key.user.as_str()), World::key(key), purpose("login")),
-        what: format!("{} may not use the key {name}", key.user),
-        whom: format!("key {name}"),
-    }
-}
-
-fn sign(operator: &str) -> Asked {
-    let key = names::ssh_key(&format!("signer {operator}"));
-    Asked {
-        question: question(Action::Use, names::operator(operator), key, purpose("sign")),
-        what: format!("{operator} may not sign with the signing key of pkeys.toml"),
-        whom: format!("signing key of {operator}"),
-    }
-}
-
-fn push(operator: &str, host: &HostName) -> Asked {
-    Asked {
-        question: question(Action::Push, names::operator(operator), names::host(host.as_str()), Context::empty()),
-        what: format!("the bundle of {host}, signed by {operator}, may not be pushed"),
-        whom: host.to_string(),
-    }
-}
-
-/// Who signs here, as `pkeys.toml` calls them by this public line; `unknown` where it does not.
-pub fn operator_named(repository: &Repository, line: Option<&str>) -> String {
-    let blob = |line: &str| line.split_ascii_whitespace().take(2).collect::<Vec<_>>().join(" ");
-    let known = line.and_then(|line| {
-        repository.manifest().signers.iter().find(|(_, known)| blob(known) == blob(line)).map(|(name, _)| name.clone())
-    });
-    known.unwrap_or_else(|| "unknown".into())
-}
-
-/// Whose signing key has this fingerprint, as `pkeys.toml` calls them; `unknown` where it does not.
-pub fn operator_of(repository: &Repository, fingerprint: &str) -> String {
-    let is = |line: &str| {
-        crate::bundle::public_key(line)
-            .is_ok_and(|key| key.fingerprint(ssh_key::HashAlg::Sha256).to_string() == fingerprint)
-    };
-    let known = repository.manifest().signers.iter().find(|(_, line)| is(line));
-    known.map_or_else(|| "unknown".into(), |(name, _)| name.clone())
 }

@@ -2,6 +2,7 @@
 
 use crate::base::{Error, Result, files};
 use crate::manifest::Repository;
+use ssh_key::Fingerprint;
 use std::collections::BTreeMap;
 
 /// The list, from the repository's root: a line for each key, `SHA256:…` and where it was found.
@@ -27,7 +28,7 @@ fn parse(text: &str) -> Result<BTreeMap<String, String>> {
             continue;
         }
         let (fingerprint, place) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-        let known = fingerprint.parse::<ssh_key::Fingerprint>().is_ok_and(|f| f.is_sha256());
+        let known = fingerprint.parse::<Fingerprint>().is_ok_and(Fingerprint::is_sha256);
         if !known {
             return Err(Error::new(format!("{LEAKED_FILE}:{}: that is not a fingerprint", at + 1))
                 .hint("a line is `SHA256:…` as `ssh-keygen -l -f KEY` shows it, and where the key was found"));

@@ -1,8 +1,8 @@
 //! Every host and every secret: what the rules say to each pair.
 
 use crate::base::{HostName, Result, SecretName, parallel};
+use crate::policy::asked::selected;
 use crate::policy::engine::Question;
-use crate::policy::gate::selected;
 use crate::policy::names::{self, Action};
 use crate::policy::{Gate, Taken};
 use std::collections::BTreeMap;

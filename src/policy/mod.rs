@@ -6,6 +6,7 @@
 //!
 //! May import `base`, `bundle`, `manifest`, `keys`, `audit` and Cedar.
 
+mod asked;
 mod cases;
 mod check;
 mod decision;
@@ -20,6 +21,7 @@ mod page;
 mod place;
 mod rule;
 mod sample;
+mod signer;
 mod world;
 
 pub use cases::{CaseResult, Expect, TestCase, run_tests};
@@ -28,10 +30,11 @@ pub use decision::{Decision, Denial, Taken, Warnings};
 pub use engine::Engine;
 pub use explain::{Explained, Part, explain};
 pub use files::{Counted, load, read};
-pub use gate::{Gate, Granted, Leeway, operator_named, operator_of};
+pub use gate::{Gate, Granted, Leeway};
 pub use leaked::LEAKED_FILE;
 pub use matrix::{Cell, Matrix, matrix};
 pub use page::page;
 pub use place::Problem;
 pub use rule::{Level, Rule};
+pub use signer::{operator_named, operator_of};
 pub use world::World;

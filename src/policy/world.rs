@@ -1,6 +1,6 @@
 //! What rules can look at: the entities, made of `pkeys.toml`, `keys.toml`, the log and the list of leaked keys.
 
-use crate::base::{Error, Result};
+use crate::base::{Error, Result, UserName};
 use crate::keys::{PublicHalf, State, UserKey, UserKeys};
 use crate::manifest::{Manifest, Selector};
 use crate::policy::names;
@@ -59,7 +59,7 @@ impl World {
         }
         let keys = facts.keys.map(UserKeys::all).unwrap_or_default();
         let users: BTreeSet<&str> =
-            manifest.users.keys().chain(keys.iter().map(|key| &key.user)).map(|user| user.as_str()).collect();
+            manifest.users.keys().chain(keys.iter().map(|key| &key.user)).map(UserName::as_str).collect();
         for name in users {
             let operator = operators.iter().any(|operator| *operator == name);
             let mut attributes = attributes(json!({ "name": name, "operator": operator }));
