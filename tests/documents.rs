@@ -109,6 +109,10 @@ fn json_is_json_and_a_pipe_is_plain() {
         &["host", "remove", "web", "--json"],
         &["key", "list", "--json"],
         &["log", "--json"],
+        &["policy", "check", "--json"],
+        &["policy", "test", "--json"],
+        &["policy", "explain", "web", "a", "--json"],
+        &["policy", "matrix", "--json"],
         &["log", "--verify", "--json"],
         &["init", "--json"],
     ] {

@@ -11,7 +11,6 @@ use crate::cli::ui::Tone;
 use crate::cli::{init, secret};
 use crate::manifest::{Repository, Selector};
 use crate::operator::{Config, Keys, NewKeys, Terminal, new_identity, new_signing_key};
-use crate::policy::Leeway;
 use crate::render::{self, Sources};
 use serde_json::json;
 use std::os::unix::fs::MetadataExt;
@@ -155,7 +154,7 @@ impl Stage<'_> {
     fn render(&self, keys: &Keys) -> Result<()> {
         let repository = Repository::open(&self.repo())?;
         let sources = Sources::new(&repository, keys);
-        let plans = render::plan(&repository, &sources, &repository.hosts(&[])?, false, Leeway::None)?;
+        let plans = render::plan(&repository, &sources, &repository.hosts(&[])?, false, crate::policy::Leeway::None)?;
         for rendered in render::run(&repository, &sources, keys, &plans, &|_| {})? {
             let generation = rendered.result?;
             let good = render::verify(&repository, &rendered.host)?;
