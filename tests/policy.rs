@@ -375,3 +375,35 @@ fn test_cases_fail_with_what_came_instead() {
     put(&sandbox, "tests/mine.toml", &case("expect = \"maybe\""));
     sandbox.pkeys(&["policy", "test"]).bad("policies/tests/mine.toml:6: expected one of", "docs/policies.md");
 }
+
+#[test]
+fn what_break_glass_signed_on_the_worst_day_is_not_held_up() {
+    use pkeys::{bundle::Manifest, keys::UserKeys, manifest::Repository, policy::Gate, policy::Leeway};
+    let sandbox = two_hosts();
+    sandbox.pkeys(&["render"]).good();
+    strict(&sandbox);
+    let repository = Repository::open(&sandbox.repo()).unwrap();
+    let bundle = Manifest::parse(&sandbox.read("bundles/web/manifest.json")).unwrap();
+    let keys = UserKeys::default();
+    let gate = Gate::open(&repository, &keys, Leeway::None).unwrap();
+    assert!(gate.push("ann", &bundle).unwrap_err().message().contains("drill-within-90-days"));
+    let overruled = gate.push("break-glass", &bundle).unwrap().overruled();
+    assert!(overruled.iter().any(|line| line.contains("drill-within-90-days")), "{overruled:?}");
+    assert!(overruled.iter().any(|line| line.contains("every-secret-has-an-owner")), "{overruled:?}");
+}
+
+#[test]
+fn names_never_collide() {
+    let sandbox = two_hosts();
+    let (_, public) = sandbox.ssh_key("k", "ed25519");
+    edit(
+        &sandbox,
+        "version = 1\n",
+        "version = 1\n[users.signing]\nhosts = [\"web\"]\n[users.unknown]\nhosts = [\"web\"]\n",
+    );
+    let signer = String::from_utf8(sandbox.read("pkeys.toml")).unwrap();
+    let signer = signer.lines().find_map(|line| line.strip_prefix("ann = \"ssh-")).unwrap().to_owned();
+    edit(&sandbox, "[signers]\n", &format!("[signers]\nunknown = \"ssh-{signer}\n"));
+    sandbox.pkeys(&["key", "add", "signing", "key", "--public", &public]).good();
+    sandbox.pkeys(&["render"]).good();
+}

@@ -2,6 +2,9 @@
 
 use serde::Deserialize;
 
+/// What the signing key of break-glass is called in `[signers]`.
+pub const BREAK_GLASS_SIGNER: &str = "break-glass";
+
 /// Which of the policies that ship are on. There is no way to have none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]

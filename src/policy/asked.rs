@@ -5,7 +5,7 @@ use crate::keys::UserKey;
 use crate::policy::World;
 use crate::policy::engine::{Question, context};
 use crate::policy::names::{self, Action};
-use crate::policy::world::key_name;
+use crate::policy::world::{key_name, signing_key_name};
 use cedar_policy::{Context, RestrictedExpression};
 
 /// A question, and how it is said.
@@ -62,7 +62,7 @@ pub(super) fn use_key(key: &UserKey) -> Asked {
 }
 
 pub(super) fn sign(operator: &str) -> Asked {
-    let key = names::ssh_key(&format!("signer {operator}"));
+    let key = names::ssh_key(&signing_key_name(operator));
     Asked {
         question: question(Action::Use, names::operator(operator), key, purpose("sign")),
         what: format!("{operator} may not sign with the signing key of pkeys.toml"),

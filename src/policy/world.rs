@@ -53,7 +53,7 @@ impl World {
             let mut attributes = attributes(json!({
                 "name": name, "tags": secret.tags, "source": source, "generated": secret.generate.is_some(),
             }));
-            put(&mut attributes, "owner", secret.owner.as_ref());
+            put(&mut attributes, "owner", secret.owner.as_ref().filter(|owner| !owner.is_empty()));
             put(&mut attributes, "vault", vault);
             all.push(entity("Secret", name.as_str(), attributes, &[]));
         }
@@ -67,7 +67,8 @@ impl World {
             put(&mut attributes, "rotateEvery", every.map(|every| every.days));
             all.push(entity("User", name, attributes, &[]));
         }
-        for name in operators.iter().map(|name| name.as_str()).chain(["unknown"]) {
+        let unknown = "unknown".to_owned();
+        for name in operators.iter().copied().chain([&unknown]).collect::<BTreeSet<_>>() {
             all.push(entity("Operator", name, attributes(json!({ "name": name })), &[]));
         }
         let of_operator = |user: &str| operators.iter().any(|operator| *operator == user);
@@ -100,6 +101,11 @@ pub(super) fn key_name(key: &UserKey) -> String {
     }
 }
 
+/// No name of a user's key, which has two or three words.
+pub(super) fn signing_key_name(operator: &str) -> String {
+    format!("signing key of {operator}")
+}
+
 fn user_key(manifest: &Manifest, facts: &Facts, key: &UserKey, replaced: bool, of_operator: bool) -> Value {
     let user = manifest.users.get(&key.user);
     let everywhere = user.is_some_and(|user| user.hosts.contains(&Selector::All))
@@ -120,7 +126,7 @@ fn signing_key(facts: &Facts, operator: &str, key: &ssh_key::PublicKey) -> Value
         "label": "signer", "held": true, "state": "active", "beingReplaced": false, "everywhere": false,
         "ofOperator": true,
     })));
-    entity("SshKey", &format!("signer {operator}"), attributes, &[("Operator", operator)])
+    entity("SshKey", &signing_key_name(operator), attributes, &[("Operator", operator)])
 }
 
 fn public_half(facts: &Facts, half: &PublicHalf) -> Map<String, Value> {
