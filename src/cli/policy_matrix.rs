@@ -20,7 +20,7 @@ pub(super) fn show(context: &Context, matrix: &Matrix) {
             Cell::Gets => Tone::Good,
             Cell::Denied => Tone::Bad,
             Cell::Could => Tone::Warn,
-            Cell::Forbidden | Cell::Not => Tone::Dim,
+            Cell::Not => Tone::Dim,
         };
         let cells = cells.iter().map(|cell| (cell.sign().to_string(), tone(cell)));
         rows.push(std::iter::once((host.to_string(), Tone::Bold)).chain(cells).collect());
@@ -32,7 +32,7 @@ pub(super) fn show(context: &Context, matrix: &Matrix) {
             context.ui.out(&format!("{host} {secret}: {} (rule {}, {})", rule.reason, rule.id, rule.place));
         }
     }
-    context.ui.note("+ gets it, ! denied, x not given and forbidden, . not given, o not given and permitted");
+    context.ui.note("+ gets it, ! denied, . not given, o not given and permitted");
     context.ui.note(&format!(
         "{}, {}, {} denied",
         count(matrix.hosts.len(), "host"),

@@ -33,6 +33,8 @@ pub struct Engine {
 struct Sets {
     uid: EntityUid,
     decide: PolicySet,
+    /// The rules that permit alone.
+    permit: PolicySet,
     /// `None` where no warning is about the action.
     warn: Option<PolicySet>,
 }
@@ -45,8 +47,11 @@ impl Engine {
             PolicySet::from_policies(fitting.map(|rule| rule.policy.clone())).expect("the ids differ")
         };
         let sets = |action: Action| {
+            let permits = rules.iter().filter(|rule| rule.level == Level::Permit);
+            let permits = permits.filter(|rule| rule.actions().any(|one| one == action));
+            let permit = PolicySet::from_policies(permits.map(|rule| rule.policy.clone())).expect("the ids differ");
             let warn = Some(set(action, true)).filter(|set| !set.is_empty());
-            (action, Sets { uid: action.uid(), decide: set(action, false), warn })
+            (action, Sets { uid: action.uid(), decide: set(action, false), permit, warn })
         };
         let actions = ACTIONS.into_iter().map(sets).collect();
         let by_id = rules.iter().enumerate().map(|(at, rule)| (rule.id.clone(), at)).collect();
@@ -85,6 +90,17 @@ impl Engine {
             found
         });
         Decision { allowed, rules, failed: !failed.is_empty(), warnings }
+    }
+
+    /// Whether any rule permits it. Where none does it is denied, whatever the others say: they need not be asked.
+    pub(super) fn permits(&self, entities: &Entities, question: &Question) -> bool {
+        let sets = &self.actions[question.action as usize].1;
+        let (principal, resource) = (question.principal.clone(), question.resource.clone());
+        let request = Request::new(principal, sets.uid.clone(), resource, question.context.clone(), None);
+        request.is_ok_and(|request| {
+            let response = self.authorizer.is_authorized(&request, &sets.permit, entities);
+            response.decision() == cedar_policy::Decision::Allow
+        })
     }
 
     /// Whether one rule alone matches a question.

@@ -14,9 +14,7 @@ pub enum Cell {
     Gets,
     /// `pkeys.toml` gives it, and rules deny it.
     Denied,
-    /// `pkeys.toml` does not give it, and a rule would forbid it.
-    Forbidden,
-    /// `pkeys.toml` does not give it, and no rule would forbid it.
+    /// `pkeys.toml` does not give it.
     Not,
     /// `pkeys.toml` does not give it, and a rule permits it all the same: nothing is delivered.
     Could,
@@ -28,7 +26,6 @@ impl Cell {
         match self {
             Self::Gets => "gets",
             Self::Denied => "denied",
-            Self::Forbidden => "forbidden",
             Self::Not => "not given",
             Self::Could => "permitted, not given",
         }
@@ -39,7 +36,6 @@ impl Cell {
         match self {
             Self::Gets => '+',
             Self::Denied => '!',
-            Self::Forbidden => 'x',
             Self::Not => '.',
             Self::Could => 'o',
         }
@@ -84,16 +80,19 @@ pub fn matrix(gate: &Gate) -> Result<Matrix> {
                 resource: resource.clone(),
                 context: contexts[usize::from(is_given)].clone(),
             };
+            if !is_given && !engine.permits(&world.entities, &question) {
+                row.push(Cell::Not);
+                continue;
+            }
             let decision = engine.decide(&world.entities, &question);
-            row.push(match (is_given, decision.allowed, decision.rules.is_empty()) {
-                (true, true, _) => Cell::Gets,
-                (true, false, _) => {
+            row.push(match (is_given, decision.allowed) {
+                (true, true) => Cell::Gets,
+                (true, false) => {
                     denied.push((at, decision.rules.iter().map(|rule| Taken::of(&engine.rules()[*rule])).collect()));
                     Cell::Denied
                 }
-                (false, true, _) => Cell::Could,
-                (false, false, false) => Cell::Forbidden,
-                (false, false, true) => Cell::Not,
+                (false, true) => Cell::Could,
+                (false, false) => Cell::Not,
             });
         }
         (row, denied)

@@ -8,7 +8,7 @@ const PAGE: &str = include_str!("page.html");
 /// The page.
 pub fn page(matrix: &Matrix) -> String {
     let cells: Vec<String> = matrix.cells.iter().map(|row| row.iter().map(|cell| cell.sign()).collect()).collect();
-    let kinds = [Cell::Gets, Cell::Denied, Cell::Forbidden, Cell::Not, Cell::Could];
+    let kinds = [Cell::Gets, Cell::Denied, Cell::Not, Cell::Could];
     let words: Map<String, Value> = kinds.iter().map(|cell| (cell.sign().to_string(), cell.as_str().into())).collect();
     let denied: Map<String, Value> = matrix
         .denied
