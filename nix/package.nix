@@ -21,6 +21,7 @@ rustPlatform.buildRustPackage {
     fileset = lib.fileset.unions [
       ../Cargo.toml
       ../Cargo.lock
+      ../policies
       ../src
       # Cargo.toml names them, so cargo wants to see them.
       ../examples/connect-server

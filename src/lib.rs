@@ -31,6 +31,8 @@ pub mod nixfiles;
 #[cfg(feature = "operator")]
 pub mod operator;
 #[cfg(feature = "operator")]
+pub mod policy;
+#[cfg(feature = "operator")]
 pub mod push;
 #[cfg(feature = "operator")]
 pub mod remote;

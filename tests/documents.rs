@@ -106,9 +106,13 @@ fn json_is_json_and_a_pipe_is_plain() {
         &["host", "compromised", "web", "--json"],
         &["secret", "list", "--json"],
         &["secret", "generate", "g", "--json"],
+        &["policy", "explain", "web", "a", "--json"],
         &["host", "remove", "web", "--json"],
         &["key", "list", "--json"],
         &["log", "--json"],
+        &["policy", "check", "--json"],
+        &["policy", "test", "--json"],
+        &["policy", "matrix", "--json"],
         &["log", "--verify", "--json"],
         &["init", "--json"],
     ] {

@@ -32,8 +32,7 @@ fn bundles_arrive_and_are_installed_everywhere() {
     fleet.sandbox.secret("a", b"two", &[]);
     fleet.sandbox.pkeys(&["render"]).good();
     let said: Value = serde_json::from_str(&fleet.pkeys(&["--json", "push", "db"]).good()).unwrap();
-    let expected =
-        json!([{ "host": "db", "state": "pushed", "generation": 2, "previous": 1, "problems": [], "error": null }]);
+    let expected = json!([{ "host": "db", "state": "pushed", "generation": 2, "previous": 1, "problems": [], "warnings": [], "error": null }]);
     assert_eq!(said, expected);
     assert_eq!(
         (fleet.read("db", "run/pkeys/secrets/a"), fleet.read("web", "run/pkeys/secrets/a")),

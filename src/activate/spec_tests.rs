@@ -79,11 +79,13 @@ fn what_cannot_be_is_refused() {
 #[test]
 fn the_schema_in_docs_is_the_codes() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/spec.schema.json");
-    let schema = serde_json::to_string_pretty(&schemars::schema_for!(Spec)).unwrap() + "\n";
+    let schema = schemars::schema_for!(Spec);
     if std::env::var_os("UPDATE_SCHEMA").is_some() {
-        std::fs::write(path, &schema).unwrap();
+        std::fs::write(path, serde_json::to_string_pretty(&schema).unwrap() + "\n").unwrap();
     }
-    assert_eq!(std::fs::read_to_string(path).unwrap_or_default(), schema, "run it with UPDATE_SCHEMA=1");
+    let there: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap_or_default()).unwrap_or_default();
+    // As values: the order of the keys depends on how serde_json is built, which other crates decide together.
+    assert_eq!(there, serde_json::to_value(schema).unwrap(), "run it with UPDATE_SCHEMA=1");
 }
 
 #[test]

@@ -4,10 +4,12 @@
 //! fingerprints and numbers.
 
 mod chain;
+mod drill;
 mod entry;
 mod who;
 mod write;
 
 pub use chain::{Chain, Problem};
+pub use drill::{DRILL, last_drill};
 pub use entry::{Action, Entry};
 pub use write::{LOG_FILE, append, read};

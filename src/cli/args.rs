@@ -7,6 +7,7 @@ pub(super) use crate::cli::args_break_glass::{
     BreakGlass, BreakGlassCommand, BreakGlassKey, BreakGlassNew, BreakGlassOpen,
 };
 pub(super) use crate::cli::args_key::{Key, KeyAdd, KeyCommand, Log};
+pub(super) use crate::cli::args_policy::{Policy, PolicyCommand};
 pub(super) use crate::cli::args_rotate::Rotate;
 pub(super) use crate::cli::args_secret::{Secret, SecretCommand, SecretGenerate, SecretSet};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
@@ -75,12 +76,14 @@ pub(super) enum Command {
     Verify(Verify),
     /// Show where each host stands, reading no secret
     Status,
-    /// Find mistakes in pkeys.toml and keys.toml
+    /// Find mistakes in pkeys.toml and keys.toml, and what the policies deny
     Check,
     /// Take over SSH keys that stand in Nix files
     Adopt(Adopt),
     /// Take over the secrets of OpNix, sops-nix, agenix or agenix-rekey
     Import(Import),
+    /// The rules that say who may get what, and how healthy keys must be
+    Policy(Policy),
     /// Show who changed what, and when
     Log(Log),
     /// Show the main job, end to end, in a directory that is removed again

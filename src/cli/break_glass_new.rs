@@ -9,7 +9,9 @@ use crate::escrow;
 use crate::keys::today;
 use crate::manifest::Repository;
 use crate::operator::{MemoryDirectory, in_memory, new_passphrase, new_ssh_key};
+use crate::policy::Leeway;
 use crate::render::{self, Sources, rekey};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 pub(super) fn init(context: &Context, args: &BreakGlassNew) -> Result<bool> {
@@ -52,7 +54,9 @@ fn make(context: &Context, args: &BreakGlassNew, mut repository: Repository, act
     let bar = context.ui.progress("encrypting", repository.local_secrets()?.len());
     let number = rekey(&repository, &sources, &keys, &|| bar.inc(1))?;
     bar.finish_and_clear();
-    let plans = render::plan(&repository, &sources, &repository.hosts(&[])?, false);
+    let plans = render::plan(&repository, &sources, &repository.hosts(&[])?, false, Leeway::Emergency)?;
+    let overruled = plans.iter().flat_map(|plan| plan.warnings.overruled());
+    overruled.collect::<BTreeSet<_>>().iter().for_each(|line| context.ui.warn(line));
     let bar = context.ui.progress("rendering", plans.len());
     let rendered = render::run(&repository, &sources, &keys, &plans, &|_| bar.inc(1))?;
     bar.finish_and_clear();

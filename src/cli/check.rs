@@ -3,6 +3,9 @@
 use crate::base::Result;
 use crate::cli::context::Context;
 use crate::cli::ui::{Tone, count};
+use crate::manifest::Repository;
+use crate::policy::{self, Leeway};
+use crate::render::Sources;
 use crate::{escrow, keys, manifest};
 use serde_json::json;
 
@@ -11,6 +14,7 @@ pub(super) fn run(context: &Context) -> Result<bool> {
     let mut findings = manifest::check(&repository);
     findings.extend(keys::check(&repository, keys::today()));
     findings.extend(escrow::check(&repository, keys::today()));
+    findings.extend(policy(context, &repository)?);
     let errors = findings.iter().filter(|finding| finding.serious).count();
     if context.ui.json() {
         let all: Vec<_> = findings
@@ -24,7 +28,7 @@ pub(super) fn run(context: &Context) -> Result<bool> {
         return Ok(errors == 0);
     }
     for finding in &findings {
-        let place = finding.line.map_or_else(|| finding.file.into(), |line| format!("{}:{line}", finding.file));
+        let place = finding.line.map_or_else(|| finding.file.clone(), |line| format!("{}:{line}", finding.file));
         let (word, tone) = if finding.serious { ("error", Tone::Bad) } else { ("warning", Tone::Warn) };
         context.ui.out(&format!("{}: {}: {}", place, context.ui.paint(word, tone), finding.message));
         if !finding.hint.is_empty() {
@@ -41,4 +45,12 @@ pub(super) fn run(context: &Context) -> Result<bool> {
         count(warnings, "warning")
     ));
     Ok(errors == 0)
+}
+
+/// What the policies say; nothing where `keys.toml` cannot be read, which is said already.
+fn policy(context: &Context, repository: &Repository) -> Result<Vec<manifest::Finding>> {
+    let Ok(user_keys) = keys::UserKeys::load(repository) else { return Ok(Vec::new()) };
+    let keys = context.keys()?;
+    let operator = Sources::new(repository, &keys).operator();
+    policy::check(&policy::Gate::open(repository, &user_keys, Leeway::None)?, &operator)
 }

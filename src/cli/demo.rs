@@ -154,7 +154,7 @@ impl Stage<'_> {
     fn render(&self, keys: &Keys) -> Result<()> {
         let repository = Repository::open(&self.repo())?;
         let sources = Sources::new(&repository, keys);
-        let plans = render::plan(&repository, &sources, &repository.hosts(&[])?, false);
+        let plans = render::plan(&repository, &sources, &repository.hosts(&[])?, false, crate::policy::Leeway::None)?;
         for rendered in render::run(&repository, &sources, keys, &plans, &|_| {})? {
             let generation = rendered.result?;
             let good = render::verify(&repository, &rendered.host)?;

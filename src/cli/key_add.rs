@@ -8,6 +8,7 @@ use crate::cli::key_generate;
 use crate::cli::ui::count;
 use crate::keys::{AuthorizedLine, PublicHalf, State, UserKey, UserKeys, hosts_of, today};
 use crate::manifest::{Repository, Selector};
+use crate::policy::{Gate, Leeway};
 use crate::render::Sources;
 use crate::source::Reference;
 use ssh_key::PrivateKey;
@@ -87,7 +88,7 @@ fn default_comment(args: &KeyAdd) -> String {
 }
 
 /// The entry for keys.toml.
-fn key(args: &KeyAdd, line: AuthorizedLine, private: Option<Reference>) -> Result<UserKey> {
+pub(super) fn key(args: &KeyAdd, line: AuthorizedLine, private: Option<Reference>) -> Result<UserKey> {
     if line.options.is_some() && args.options.is_some() {
         return Err(Error::new("options are given twice: in front of the key, and with --options")
             .hint("leave one of them out"));
@@ -128,6 +129,9 @@ fn save(context: &Context, repository: &mut Repository, new: UserKey) -> Result<
         }
         None => keys.add(new.clone())?,
     }
+    if let Some(changed) = keys.labelled(&user, &label).find(|key| key.public.is_same_key(&new.public)) {
+        admit(context, repository, &keys, changed)?;
+    }
     let unknown_user = !repository.manifest().users.contains_key(&user);
     if keys != before || unknown_user {
         audit::append(repository, &[action(&new)])?;
@@ -148,6 +152,15 @@ fn save(context: &Context, repository: &mut Repository, new: UserKey) -> Result<
     context.ui.did(done, &format!("{name} {}", new.public.fingerprint()));
     next(context, repository, &keys, &new);
     Ok(true)
+}
+
+/// Asks the policies whether a key of `keys` may be taken in.
+fn admit(context: &Context, repository: &Repository, keys: &UserKeys, key: &UserKey) -> Result<()> {
+    let warnings = Gate::open(repository, keys, Leeway::None)?.admit(key)?;
+    if !context.ui.json() {
+        warnings.lines().iter().for_each(|line| context.ui.warn(line));
+    }
+    Ok(())
 }
 
 fn action(key: &UserKey) -> Action {

@@ -3,9 +3,11 @@
 use crate::base::{Error, Result};
 use crate::cli::args::KeyAdd;
 use crate::cli::context::Context;
+use crate::cli::key_add;
 use crate::keys::{AuthorizedLine, PublicHalf, UserKeys, today};
 use crate::manifest::Repository;
 use crate::operator::new_ssh_key;
+use crate::policy::{Gate, Leeway};
 use crate::rotate::key_store;
 use crate::source::{KeptKey, KeyPlace, Reference};
 
@@ -29,6 +31,13 @@ pub(super) fn run(context: &Context, repository: &Repository, args: &KeyAdd) -> 
     if record.current.is_none() {
         let new = new_ssh_key(&format!("{} {}", args.user, args.label))?;
         record.current = Some(KeptKey { private: new.private, public: new.public, created: today().to_string() });
+    }
+    if let Some(new) = &record.current {
+        // Before it is stored.
+        let line = AuthorizedLine { options: None, public: PublicHalf::parse(&new.public)? };
+        let (mut keys, new) = (known.clone(), key_add::key(args, line, Some(reference.clone()))?);
+        keys.add(new.clone())?;
+        Gate::open(repository, &keys, Leeway::None)?.admit(&new)?;
     }
     store.write(&place, &record)?;
     let kept = record.current.ok_or_else(|| Error::new("the new key vanished"))?;

@@ -7,6 +7,7 @@ mod args;
 mod args_adopt;
 mod args_break_glass;
 mod args_key;
+mod args_policy;
 mod args_rotate;
 mod args_secret;
 mod break_glass;
@@ -30,6 +31,8 @@ mod key_list;
 mod log;
 mod login;
 mod manual;
+mod policy;
+mod policy_matrix;
 mod push;
 mod render;
 mod rotate;
@@ -68,6 +71,7 @@ pub fn run() -> ExitCode {
         Command::Verify(args) => verify::run(&context, &args.hosts),
         Command::Status => status::run(&context),
         Command::Check => check::run(&context),
+        Command::Policy(args) => policy::run(&context, &args.command),
         Command::Log(args) => log::run(&context, &args),
         Command::Adopt(args) => adopt::run(&context, &args),
         Command::Import(args) => import::run(&context, &args),

@@ -4,23 +4,27 @@ use crate::base::Result;
 use crate::cli::args::Push;
 use crate::cli::context::Context;
 use crate::cli::ui::{Tone, count, error_json};
+use crate::policy::Warnings;
 use crate::push::{self, Options, Pushed};
 use serde_json::{Value, json};
 
 pub(super) fn run(context: &Context, args: &Push) -> Result<bool> {
     let repository = context.repository()?;
     let hosts = repository.hosts(&args.hosts)?;
-    let options = Options { at_once: args.jobs, allow_rollback: args.allow_rollback, known_hosts: None };
+    let options = Options { at_once: args.jobs, allow_rollback: args.allow_rollback, ..Options::default() };
     let bar = context.ui.progress("pushing", hosts.len());
-    let pushed = push::push(&repository, &hosts, options, |_| bar.inc(1));
+    let pushed = push::push(&repository, &hosts, options, |_| bar.inc(1))?;
     bar.finish_and_clear();
     if context.ui.json() {
         context.ui.out_json(&pushed.iter().map(as_json).collect::<Vec<_>>());
     } else {
         context.ui.table(&pushed.iter().map(row).collect::<Vec<_>>());
+        let mut warnings = Warnings::default();
         for one in &pushed {
             say(context, one);
+            warnings.extend(one.warnings.clone());
         }
+        warnings.lines().iter().for_each(|line| context.ui.warn(line));
         let failed = pushed.iter().filter(|one| one.result.is_err()).count();
         let total = count(pushed.len(), "host");
         context.ui.note(&if failed == 0 { total } else { format!("{total}, {failed} failed") });
@@ -66,6 +70,7 @@ fn as_json(pushed: &Pushed) -> Value {
         "generation": pushed.generation,
         "previous": answer.and_then(|answer| answer.previous),
         "problems": answer.and_then(|a| a.activation.as_ref()).map(|activation| &activation.problems),
+        "warnings": pushed.warnings.lines(),
         "error": pushed.result.as_ref().err().map(error_json),
     })
 }

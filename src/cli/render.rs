@@ -6,6 +6,7 @@ use crate::cli::args::Render;
 use crate::cli::break_glass::keep_escrow;
 use crate::cli::context::Context;
 use crate::cli::ui::{Tone, count, error_json};
+use crate::policy::{Leeway, Warnings};
 use crate::render::{self, HostPlan, Rendered, Sources, State};
 use serde_json::{Value, json};
 
@@ -14,7 +15,7 @@ pub(super) fn run(context: &Context, args: &Render) -> Result<bool> {
     let keys = context.keys()?;
     let sources = Sources::new(&repository, &keys);
     let hosts = repository.hosts(&args.hosts)?;
-    let plans = render::plan(&repository, &sources, &hosts, args.force);
+    let plans = render::plan(&repository, &sources, &hosts, args.force, Leeway::None)?;
     let stale = plans.iter().filter(|plan| matches!(plan.state, State::Stale { .. })).count();
     let rendered = if args.dry_run {
         Vec::new()
@@ -25,12 +26,22 @@ pub(super) fn run(context: &Context, args: &Render) -> Result<bool> {
         rendered
     };
     sources.warnings().iter().for_each(|warning| context.ui.warn(warning));
+    if !context.ui.json() {
+        all_warnings(&plans).lines().iter().for_each(|line| context.ui.warn(line));
+    }
     if !args.dry_run {
         keep_escrow(context, &repository, &sources, &keys);
     }
     let logged = audit::append(&repository, &render::actions(&plans, &rendered));
     let good = report(context, &plans, &rendered, args.dry_run);
     logged.map(|()| good)
+}
+
+/// What the policies warn of, of all hosts together.
+fn all_warnings(plans: &[HostPlan]) -> Warnings {
+    let mut all = Warnings::default();
+    plans.iter().for_each(|plan| all.extend(plan.warnings.clone()));
+    all
 }
 
 /// One line for each host and a total. Returns whether all went well.
@@ -85,6 +96,7 @@ struct Line {
     tone: Tone,
     generation: Option<u64>,
     reasons: Vec<String>,
+    warnings: Vec<String>,
     error: Option<crate::base::Error>,
 }
 
@@ -100,6 +112,7 @@ impl Line {
                 State::Stale { reasons, .. } => reasons.iter().map(ToString::to_string).collect(),
                 _ => Vec::new(),
             },
+            warnings: plan.warnings.lines(),
             error: error.cloned(),
         };
         match &plan.state {
@@ -120,6 +133,7 @@ impl Line {
             "state": self.word,
             "generation": self.generation,
             "reasons": self.reasons,
+            "warnings": self.warnings,
             "error": self.error.as_ref().map(error_json),
         })
     }

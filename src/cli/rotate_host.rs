@@ -90,6 +90,7 @@ fn plan(context: &Context, repository: &Repository, host: &HostName) -> Result<(
 
 fn say(context: &Context, host: &HostName, event: &HostEvent) {
     context.ui.note(&match event {
+        HostEvent::Warned(line) => return context.ui.warn(line),
         HostEvent::Made(fingerprint) => format!("{host}: made a new key, stored and read back: {fingerprint}"),
         HostEvent::Deployed => format!("{host}: has a bundle that brings it"),
         HostEvent::Proven => format!("{host}: its sshd has it"),

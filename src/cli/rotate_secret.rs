@@ -22,7 +22,8 @@ pub(super) fn run(context: &Context, args: &Rotate) -> Result<bool> {
     let commits = commits(&repository, args)?;
     let keys = context.keys()?;
     let done = |host: &_| context.ui.note(&format!("{host}: has the new value"));
-    let ends = rotate_secrets(&repository, &keys, &args.secret, commits.as_ref(), &done)?;
+    let ends =
+        rotate_secrets(&repository, &keys, &args.secret, commits.as_ref(), &done, &|line| context.ui.warn(line))?;
     let failed = ends.iter().filter(|(_, end)| end.is_err()).count();
     if context.ui.json() {
         let all: Vec<_> = ends

@@ -9,6 +9,7 @@ use crate::cli::ui::{Tone, count, error_json};
 use crate::keys::{State, UserKey, UserKeys, hosts_of, today};
 use crate::manifest::Repository;
 use crate::operator::Keys;
+use crate::policy::Leeway;
 use crate::render::Sources;
 use crate::rotate::{Commits, End, Event, Rotation, Step, key_store};
 use crate::source::KeyPlace;
@@ -134,6 +135,7 @@ fn rotate(
             Event::Open(host, error) => {
                 return ui.error(&error.clone().context(format!("{host}: the stolen key may still work there")));
             }
+            Event::Warned(line) => return ui.warn(line),
             Event::Withdrawn(host) => format!("{host}: refuses the stolen key"),
             Event::Made(fingerprint) => format!("made a new key, stored and read back: {fingerprint}"),
             Event::Deployed(host) => format!("{host}: has what keys.toml says"),
@@ -143,7 +145,9 @@ fn rotate(
             Event::Archived(until) => format!("the old private half is kept until {until}"),
         });
     };
-    let rotation = Rotation { repository, keys, store: &*store, place: place.clone(), hosts, commits, tell: &tell };
+    let leeway = if args.emergency { Leeway::Emergency } else { Leeway::Rotation };
+    let place = place.clone();
+    let rotation = Rotation { repository, keys, store: &*store, place, hosts, leeway, commits, tell: &tell };
     match (args.abort, args.emergency) {
         (true, _) => rotation.abort(),
         (_, true) => rotation.emergency(),

@@ -6,6 +6,7 @@ use crate::cli::ui::{Tone, count, error_json};
 use crate::escrow::last_drill;
 use crate::keys::today;
 use crate::manifest::Repository;
+use crate::policy::Leeway;
 use crate::render::{self, HostPlan, Sources, State};
 use jiff::{Timestamp, Unit};
 use serde_json::json;
@@ -15,7 +16,7 @@ pub(super) fn run(context: &Context) -> Result<bool> {
     let repository = context.repository()?;
     let keys = context.keys()?;
     let sources = Sources::new(&repository, &keys);
-    let plans = render::plan(&repository, &sources, &repository.hosts(&[])?, false);
+    let plans = render::plan(&repository, &sources, &repository.hosts(&[])?, false, Leeway::None)?;
     sources.warnings().iter().for_each(|warning| context.ui.warn(warning));
     let known = !plans.iter().any(|plan| matches!(plan.state, State::Failed(_)));
     if context.ui.json() {

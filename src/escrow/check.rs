@@ -21,5 +21,11 @@ pub fn check(repository: &Repository, today: Date) -> Vec<Finding> {
         Err(e) => format!("it is not known when the last break-glass drill was: {e}"),
     };
     let line = repository.line(&["break-glass"]);
-    vec![Finding { serious: false, file: MANIFEST_FILE, line, message, hint: "`pkeys break-glass drill`".into() }]
+    vec![Finding {
+        serious: false,
+        file: MANIFEST_FILE.into(),
+        line,
+        message,
+        hint: "`pkeys break-glass drill`".into(),
+    }]
 }

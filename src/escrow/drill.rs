@@ -1,6 +1,5 @@
 //! A drill: would the break-glass key really open everything, as it is now?
 
-use crate::audit;
 use crate::base::{Error, HostName, Result, SecretBytes, SecretName, files};
 use crate::bundle::{MAX_PAYLOAD, Recipient, sha256_hex};
 use crate::escrow::refresh::{self, Escrow};
@@ -10,7 +9,6 @@ use crate::manifest::{Origin, Repository};
 use crate::operator::public_half;
 use crate::render::{self, Wanted};
 use crate::source::Reference;
-use jiff::civil::Date;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What was tried.
@@ -163,16 +161,3 @@ fn public_halves(repository: &Repository) -> Result<BTreeMap<String, Vec<PublicH
     }
     Ok(all)
 }
-
-/// The day (UTC) of the last drill that found nothing; `None` when there was none.
-///
-/// # Errors
-/// When the log cannot be read.
-pub fn last_drill(repository: &Repository) -> Result<Option<Date>> {
-    let chain = audit::read(repository)?;
-    let drills = chain.entries.iter().map(|(_, entry)| entry).filter(|entry| entry.action == DRILL);
-    Ok(drills.filter_map(|entry| entry.time.get(..10)?.parse().ok()).max())
-}
-
-/// What a drill that found nothing is called in the log.
-pub const DRILL: &str = "break-glass drill";

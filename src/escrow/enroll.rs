@@ -11,7 +11,7 @@ use crate::operator::{Keys, NewKeys};
 /// The break-glass signing key, encrypted to break-glass alone.
 pub(super) const SIGNING_KEY: &str = "signing-key.age";
 /// Its name among the signers of `pkeys.toml`.
-pub const SIGNER: &str = "break-glass";
+pub use crate::manifest::BREAK_GLASS_SIGNER as SIGNER;
 
 /// Makes a recipient the only one of break-glass, and its signing key a signer. Local secrets, bundles and the escrow are
 /// to be written anew after this. The repository is locked.

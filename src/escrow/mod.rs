@@ -11,9 +11,10 @@ mod opened;
 mod refresh;
 mod reseal;
 
+pub use crate::audit::{DRILL, last_drill};
 pub use check::check;
 pub use contents::{host_entry, user_entry};
-pub use drill::{DRILL, Drill, Finding, drill, last_drill};
+pub use drill::{Drill, Finding, drill};
 pub use enroll::{SIGNER, enroll};
 pub use opened::Opened;
 pub use refresh::{ESCROW, Escrow, Refreshed, refresh};

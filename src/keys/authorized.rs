@@ -22,7 +22,8 @@ pub fn hosts_of<'a>(manifest: &'a Manifest, key: &UserKey) -> BTreeSet<&'a HostN
     manifest.hosts.keys().filter(|host| is_selected(manifest, key, host)).collect()
 }
 
-fn is_authorized(manifest: &Manifest, key: &UserKey, host: &HostName) -> bool {
+/// Whether a key counts on a host.
+pub fn is_authorized(manifest: &Manifest, key: &UserKey, host: &HostName) -> bool {
     key.state.is_authorized() && !key.revoked.contains(host) && is_selected(manifest, key, host)
 }
 

@@ -19,7 +19,7 @@ pub fn check(repository: &Repository, today: Date) -> Vec<Finding> {
         let said = mistakes(manifest, key).into_iter().chain(over_age(manifest, key, today));
         findings.extend(said.map(|(serious, message, hint)| Finding {
             serious,
-            file: KEYS_FILE,
+            file: KEYS_FILE.into(),
             line: Some(*line),
             message: format!("key {}: {message}", key.name()),
             hint,
@@ -33,13 +33,13 @@ fn unreadable(error: &crate::base::Error) -> Finding {
     let place = error.message().strip_prefix(KEYS_FILE).and_then(|rest| rest.strip_prefix(':'));
     let split = place.and_then(|rest| rest.split_once(": ")).map(|(line, message)| (line.parse().ok(), message));
     let (line, message) = split.unwrap_or((None, error.message()));
-    Finding { serious: true, file: KEYS_FILE, line, message: message.into(), hint }
+    Finding { serious: true, file: KEYS_FILE.into(), line, message: message.into(), hint }
 }
 
 fn without_key(repository: &Repository, user: &UserName, keys: &UserKeys) -> Option<Finding> {
     keys.of(user).next().is_none().then(|| Finding {
         serious: false,
-        file: MANIFEST_FILE,
+        file: MANIFEST_FILE.into(),
         line: repository.line(&["users", user.as_str()]),
         message: format!("user {user} has no key"),
         hint: format!("add one: `pkeys key add {user} LABEL --public FILE`"),

@@ -11,7 +11,7 @@ mod options;
 mod public;
 mod set;
 
-pub use authorized::{authorized, hosts_of, locked_out};
+pub use authorized::{authorized, hosts_of, is_authorized, locked_out};
 pub use check::check;
 pub use file::KEYS_FILE;
 pub use line::AuthorizedLine;

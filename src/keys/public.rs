@@ -45,6 +45,11 @@ impl PublicHalf {
         Ok(Self::parse(&line)?.with_comment(comment))
     }
 
+    /// A key that may be of a kind which must not log in, such as a signing key: to look at, and not to authorize.
+    pub(crate) fn unchecked(key: PublicKey) -> Self {
+        Self { key: PublicKey::from(key.key_data().clone()), comment: String::new() }
+    }
+
     /// The same key with another comment; what a comment cannot hold becomes a space.
     #[must_use]
     pub fn with_comment(self, comment: &str) -> Self {
@@ -72,6 +77,7 @@ impl PublicHalf {
             Algorithm::Ecdsa { .. } => "ECDSA",
             Algorithm::SkEd25519 => "ED25519-SK",
             Algorithm::SkEcdsaSha2NistP256 => "ECDSA-SK",
+            Algorithm::Dsa => "DSA",
             _ => "RSA",
         }
     }

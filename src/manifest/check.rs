@@ -10,7 +10,7 @@ pub struct Finding {
     /// Whether it stops a render, or is only probably wrong.
     pub serious: bool,
     /// The file that it is in.
-    pub file: &'static str,
+    pub file: String,
     /// The line in it, from 1.
     pub line: Option<usize>,
     /// What is wrong.
@@ -39,7 +39,7 @@ struct Findings<'a> {
 impl Findings<'_> {
     fn add(&mut self, serious: bool, path: &[&str], message: String, hint: impl Into<String>) {
         let line = (1..=path.len()).rev().find_map(|depth| self.repository.line(&path[..depth]));
-        self.all.push(Finding { serious, file: MANIFEST_FILE, line, message, hint: hint.into() });
+        self.all.push(Finding { serious, file: MANIFEST_FILE.into(), line, message, hint: hint.into() });
     }
 
     fn error(&mut self, path: &[&str], message: String, hint: impl Into<String>) {

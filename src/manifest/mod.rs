@@ -5,6 +5,7 @@
 mod check;
 mod edit;
 mod generate;
+mod level;
 mod model;
 mod origin;
 pub(crate) mod parse;
@@ -14,6 +15,7 @@ mod user;
 pub use check::{Finding, check};
 pub use edit::Edit;
 pub use generate::Generate;
+pub use level::{BREAK_GLASS_SIGNER, PolicyLevel};
 pub use model::{BreakGlass, Host, Manifest, Secret, Selector, SourceKind, SourceSettings};
 pub use origin::Origin;
 pub use repository::{MANIFEST_FILE, Repository};

@@ -2,7 +2,7 @@
 
 use crate::base::{Error, HostName, Result, SecretName, UserName};
 use crate::bundle::{Recipient, Signers};
-use crate::manifest::{Generate, User};
+use crate::manifest::{Generate, PolicyLevel, User};
 use crate::source::Reference;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +14,9 @@ use std::fmt;
 pub struct Manifest {
     /// Always 1.
     pub version: u32,
+    /// Which of the policies that ship are on.
+    #[serde(default)]
+    pub policy: PolicyLevel,
     /// Where secret values come from, by a name of one's own.
     #[serde(default)]
     pub sources: BTreeMap<String, SourceSettings>,
@@ -99,6 +102,11 @@ pub struct Secret {
     /// Who gets it.
     #[serde(default)]
     pub hosts: Vec<Selector>,
+    /// Names for policies to speak of, such as `prod`.
+    #[serde(default)]
+    pub tags: BTreeSet<String>,
+    /// Who answers for it.
+    pub owner: Option<String>,
     /// How `pkeys rotate --secret` makes a new value.
     pub generate: Option<Generate>,
     /// Whether one final newline is stripped from the value.

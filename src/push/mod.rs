@@ -4,7 +4,9 @@
 
 use crate::base::{Error, HostName, Result, parallel};
 use crate::bundle::Signed;
+use crate::keys::UserKeys;
 use crate::manifest::Repository;
+use crate::policy::{Gate, Leeway, Warnings, operator_of};
 use crate::remote::{self, Answer};
 use crate::render;
 use std::path::{Path, PathBuf};
@@ -16,6 +18,8 @@ pub struct Pushed {
     pub host: HostName,
     /// The generation that was sent.
     pub generation: Option<u64>,
+    /// What the policies warn of.
+    pub warnings: Warnings,
     /// What the host answered, when it took the bundle.
     pub result: Result<Answer>,
 }
@@ -29,30 +33,38 @@ pub struct Options<'a> {
     pub allow_rollback: bool,
     /// A file of known hosts that `ssh` trusts beside the operator's.
     pub known_hosts: Option<&'a Path>,
+    /// What may be pushed although a rule denies it.
+    pub leeway: Leeway,
 }
 
 impl Default for Options<'_> {
     fn default() -> Self {
-        Self { at_once: parallel::AT_ONCE, allow_rollback: false, known_hosts: None }
+        Self { at_once: parallel::AT_ONCE, allow_rollback: false, known_hosts: None, leeway: Leeway::None }
     }
 }
 
 /// Pushes the rendered bundles of these hosts, many at once. One host's failure leaves the others alone. `done` is
-/// called as each host ends.
+/// called as each host ends. The policies are asked of each host before anything is sent.
+///
+/// # Errors
+/// When the policies cannot be asked, or `keys.toml` cannot be read: nothing was sent.
 pub fn push(
     repository: &Repository,
     hosts: &[HostName],
     options: Options,
     done: impl Fn(&Pushed) + Sync,
-) -> Vec<Pushed> {
-    let work: Vec<_> = hosts.iter().map(|host| (host, prepare(repository, host))).collect();
-    parallel::each(&work, options.at_once.max(1), |(host, prepared)| {
+) -> Result<Vec<Pushed>> {
+    let keys = UserKeys::load(repository)?;
+    let gate = Gate::open(repository, &keys, options.leeway)?;
+    let work: Vec<_> = hosts.iter().map(|host| (host, prepare(repository, &gate, host))).collect();
+    Ok(parallel::each(&work, options.at_once.max(1), |(host, prepared)| {
         let sent = prepared.as_ref().map_err(Clone::clone).and_then(|prepared| send(prepared, options));
         let generation = prepared.as_ref().ok().map(|prepared| prepared.generation);
-        let pushed = Pushed { host: (*host).clone(), generation, result: sent };
+        let warnings = prepared.as_ref().map(|prepared| prepared.warnings.clone()).unwrap_or_default();
+        let pushed = Pushed { host: (*host).clone(), generation, warnings, result: sent };
         done(&pushed);
         pushed
-    })
+    }))
 }
 
 /// What is known before anything is sent. The encrypted half is read when its turn comes: memory stays flat.
@@ -61,13 +73,15 @@ struct Prepared {
     directory: PathBuf,
     authentic: crate::bundle::Authentic,
     generation: u64,
+    warnings: Warnings,
 }
 
-fn prepare(repository: &Repository, host: &HostName) -> Result<Prepared> {
+fn prepare(repository: &Repository, gate: &Gate, host: &HostName) -> Result<Prepared> {
     let address = repository.manifest().address_of(host)?.to_owned();
     let authentic = render::verify(repository, host)?;
+    let warnings = gate.push(&operator_of(repository, &authentic.signer), &authentic.manifest)?;
     let generation = authentic.manifest.generation;
-    Ok(Prepared { address, directory: repository.bundle(host), authentic, generation })
+    Ok(Prepared { address, directory: repository.bundle(host), authentic, generation, warnings })
 }
 
 fn send(prepared: &Prepared, options: Options) -> Result<Answer> {

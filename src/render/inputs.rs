@@ -4,6 +4,7 @@ use crate::base::{Error, HostName, Result, SecretName, UserName};
 use crate::bundle::{FORMAT, Manifest as BundleManifest, NEW_HOST_KEY, Recipient, sha256_hex};
 use crate::keys::{UserKeys, authorized};
 use crate::manifest::{Manifest, Origin};
+use crate::policy::Granted;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -53,6 +54,19 @@ impl Wanted {
             recipients: manifest.recipients_of(host)?,
             authorized_keys: authorized(manifest, keys, host),
         })
+    }
+
+    /// Leaves out what the policies do not grant, in an emergency.
+    pub(super) fn leave_out(&mut self, granted: &Granted) {
+        for name in &granted.without_secrets {
+            self.secrets.remove(name);
+        }
+        for (user, line) in &granted.without_keys {
+            if let Some(lines) = self.authorized_keys.get_mut(user) {
+                lines.retain(|known| known != line);
+            }
+        }
+        self.authorized_keys.retain(|_, lines| !lines.is_empty());
     }
 
     /// The fingerprint of all that goes in, with the given versions. Public: hashes nothing of a value.

@@ -4,6 +4,7 @@ use crate::base::{Error, HostName, Result, SecretName};
 use crate::bundle::{Manifest as BundleManifest, Signed, Signers};
 use crate::keys::UserKeys;
 use crate::manifest::{Origin, Repository};
+use crate::policy::{Gate, Leeway, Warnings};
 use crate::render::{Reason, Sources, Wanted};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,13 +17,15 @@ pub struct HostPlan {
     pub rendered: Option<BundleManifest>,
     /// What is to be done.
     pub state: State,
+    /// What the policies warn of.
+    pub warnings: Warnings,
     /// Whether more than that would have to be done for an up-to-date bundle.
     pub(super) put_off: bool,
 }
 
 impl HostPlan {
     fn new(host: &HostName, rendered: Option<BundleManifest>, state: State) -> Self {
-        Self { host: host.clone(), rendered, state, put_off: false }
+        Self { host: host.clone(), rendered, state, warnings: Warnings::default(), put_off: false }
     }
 
     /// Puts off whatever is not in the public half: users' keys change at once, and no secret has to be read.
@@ -59,11 +62,32 @@ pub enum State {
     Failed(Error),
 }
 
-/// Plans the given hosts.
-pub fn plan(repository: &Repository, sources: &Sources, hosts: &[HostName], force: bool) -> Vec<HostPlan> {
+/// Plans the given hosts. Asks the policies of each: a host to which they deny something has failed.
+///
+/// # Errors
+/// When the policies cannot be asked, or the signing key may not sign.
+pub fn plan(
+    repository: &Repository,
+    sources: &Sources,
+    hosts: &[HostName],
+    force: bool,
+    leeway: Leeway,
+) -> Result<Vec<HostPlan>> {
     let signers = repository.manifest().signers();
+    let operator = sources.operator();
     let keys = UserKeys::load(repository);
-    let looked: Vec<_> = hosts.iter().map(|host| (host, look(repository, host, &keys, &signers, force))).collect();
+    let none = UserKeys::default();
+    let gate = Gate::open(repository, keys.as_ref().unwrap_or(&none), leeway)?;
+    let signing = gate.sign(&operator)?;
+    let looked: Vec<_> = hosts
+        .iter()
+        .map(|host| {
+            let look = keys.as_ref().map_err(Clone::clone).and_then(|keys| {
+                look(&Asked { repository, keys, signers: &signers, gate: &gate, operator: &operator }, host, force)
+            });
+            (host, look)
+        })
+        .collect();
     let open: BTreeSet<Origin> = looked
         .iter()
         .filter_map(|(_, look)| look.as_ref().ok())
@@ -71,13 +95,24 @@ pub fn plan(repository: &Repository, sources: &Sources, hosts: &[HostName], forc
         .flat_map(|look| look.wanted.secrets.values().map(|secret| secret.origin.clone()))
         .collect();
     let versions = sources.versions(&open);
-    looked
-        .into_iter()
-        .map(|(host, look)| match look {
-            Ok(look) => look.settle(host, &versions),
-            Err(e) => HostPlan::new(host, None, State::Failed(e)),
-        })
-        .collect()
+    let settle = |(host, look): (&HostName, Result<Look>)| match look {
+        Ok(mut look) => {
+            let mut warnings = std::mem::take(&mut look.warnings);
+            warnings.extend(signing.clone());
+            HostPlan { warnings, ..look.settle(host, &versions) }
+        }
+        Err(e) => HostPlan::new(host, None, State::Failed(e)),
+    };
+    Ok(looked.into_iter().map(settle).collect())
+}
+
+/// What is asked for each host.
+struct Asked<'a> {
+    repository: &'a Repository,
+    keys: &'a UserKeys,
+    signers: &'a Result<Signers>,
+    gate: &'a Gate<'a>,
+    operator: &'a str,
 }
 
 /// What can be said of a host without asking any source.
@@ -86,25 +121,26 @@ struct Look {
     rendered: Option<BundleManifest>,
     /// With none but public ones, it depends on the versions too.
     reasons: Vec<Reason>,
+    warnings: Warnings,
 }
 
-fn look(
-    repository: &Repository,
-    host: &HostName,
-    keys: &Result<UserKeys>,
-    signers: &Result<Signers>,
-    force: bool,
-) -> Result<Look> {
-    let wanted = Wanted::of(repository.manifest(), keys.as_ref().map_err(Clone::clone)?, host)?;
-    let signers = signers.as_ref().map_err(Clone::clone)?;
-    let directory = repository.bundle(host);
+fn look(asked: &Asked, host: &HostName, force: bool) -> Result<Look> {
+    let mut wanted = Wanted::of(asked.repository.manifest(), asked.keys, host)?;
+    let signers = asked.signers.as_ref().map_err(Clone::clone)?;
+    let directory = asked.repository.bundle(host);
     let (rendered, valid) = match Signed::read(&directory) {
-        Ok(None) => return Ok(Look { wanted, rendered: None, reasons: vec![Reason::New] }),
+        Ok(None) => {
+            let granted = asked.gate.render(asked.operator, host, None)?;
+            wanted.leave_out(&granted);
+            return Ok(Look { wanted, rendered: None, reasons: vec![Reason::New], warnings: granted.warnings });
+        }
         Ok(Some(signed)) => {
             (BundleManifest::parse(&signed.manifest).ok(), signed.verify(&directory, host, signers).map(|_| ()))
         }
         Err(e) => (None, Err(e)),
     };
+    let granted = asked.gate.render(asked.operator, host, rendered.as_ref().filter(|_| valid.is_ok()))?;
+    wanted.leave_out(&granted);
     let mut reasons = Vec::new();
     match (&rendered, valid) {
         (_, Err(e)) => reasons.push(Reason::Invalid(e.message().into())),
@@ -121,7 +157,7 @@ fn look(
     if force && reasons.iter().all(Reason::is_public) {
         reasons.push(Reason::Forced);
     }
-    Ok(Look { wanted, rendered, reasons })
+    Ok(Look { wanted, rendered, reasons, warnings: granted.warnings })
 }
 
 impl Look {
@@ -131,7 +167,7 @@ impl Look {
     }
 
     fn settle(self, host: &HostName, versions: &BTreeMap<Origin, Result<crate::source::Version>>) -> HostPlan {
-        let Self { wanted, rendered, mut reasons } = self;
+        let Self { wanted, rendered, mut reasons, .. } = self;
         if reasons.iter().all(Reason::is_public)
             && let Some(old) = &rendered
         {

@@ -2,7 +2,8 @@
 
 use crate::base::{Error, HostName, Result, SecretName};
 use crate::manifest::{Origin, Repository, SourceKind};
-use crate::operator::Keys;
+use crate::operator::{Keys, public_of_signing_key};
+use crate::policy::operator_named;
 use crate::render::connect;
 use crate::source::{AgeFiles, Reference, Source, Value, Version};
 use std::cell::RefCell;
@@ -21,6 +22,12 @@ impl<'a> Sources<'a> {
     /// The sources of a repository, read with the operator's keys.
     pub fn new(repository: &'a Repository, keys: &'a Keys) -> Self {
         Self { repository, keys, open: RefCell::default(), warnings: RefCell::default() }
+    }
+
+    /// Whose signing key is used here, as `pkeys.toml` calls them; `unknown` where it does not.
+    pub fn operator(&self) -> String {
+        let line = self.keys.signing_key_path().and_then(public_of_signing_key).ok();
+        operator_named(self.repository, line.as_deref())
     }
 
     /// What the operator should know of the sources that were opened.

@@ -2,11 +2,13 @@
 
 use crate::audit;
 use crate::base::{Error, HostName, Result};
+use crate::keys::UserKeys;
 use crate::manifest::Repository;
 use crate::operator::Keys;
+use crate::policy::{Gate, Leeway};
 use crate::push::{self, Options};
 use crate::render::{self, Sources, State};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What became of each host: what it set apart, or why it has not what it should.
 pub(super) struct Deployed(BTreeMap<HostName, Result<Vec<String>>>);
@@ -27,7 +29,20 @@ pub(super) enum Scope {
     KeysFirst,
 }
 
-/// Renders and pushes; `done` hears of each host that took its bundle.
+/// Asks the policies whether these hosts' bundles may be made, before anything is changed.
+pub(super) fn may_render(repository: &Repository, keys: &Keys, hosts: &[HostName], leeway: Leeway) -> Result<()> {
+    let user_keys = UserKeys::load(repository)?;
+    let gate = Gate::open(repository, &user_keys, leeway)?;
+    let operator = Sources::new(repository, keys).operator();
+    gate.sign(&operator)?;
+    for host in hosts {
+        let has = render::verify(repository, host).ok().map(|authentic| authentic.manifest);
+        gate.render(&operator, host, has.as_ref())?;
+    }
+    Ok(())
+}
+
+/// Renders and pushes; `done` hears of each host that took its bundle, `warn` of what was done against a policy.
 pub(super) fn deploy(
     repository: &Repository,
     keys: &Keys,
@@ -35,10 +50,13 @@ pub(super) fn deploy(
     scope: Scope,
     options: Options,
     done: &(dyn Fn(&HostName) + Sync),
+    warn: &dyn Fn(&str),
 ) -> Result<Deployed> {
     let sources = Sources::new(repository, keys);
-    let plans = render::plan(repository, &sources, hosts, false).into_iter();
+    let plans = render::plan(repository, &sources, hosts, false, options.leeway)?.into_iter();
     let plans: Vec<_> = plans.map(|plan| if scope == Scope::All { plan } else { plan.keys_first() }).collect();
+    let overruled = plans.iter().flat_map(|plan| plan.warnings.overruled()).collect::<BTreeSet<_>>();
+    overruled.iter().for_each(|line| warn(line));
     let rendered = render::run(repository, &sources, keys, &plans, &|_| {})?;
     audit::append(repository, &render::actions(&plans, &rendered))?;
     let mut results: BTreeMap<HostName, Result<Vec<String>>> = BTreeMap::new();
@@ -58,7 +76,7 @@ pub(super) fn deploy(
         if one.result.is_ok() {
             done(&one.host);
         }
-    });
+    })?;
     for one in pushed {
         let installed = one.result.and_then(|answer| match answer.activation {
             Some(activation) if activation.status == "failed" => {

@@ -4,6 +4,7 @@ use crate::audit::{self, Action};
 use crate::base::{Error, HostName, Result, parallel};
 use crate::keys::{State, UserKey, UserKeys, hosts_of};
 use crate::operator::MemoryDirectory;
+use crate::policy::Leeway;
 use crate::push::Options;
 use crate::remote::{self, Login, PublicKey};
 use crate::rotate::hosts::Waiting;
@@ -24,8 +25,10 @@ impl Rotation<'_> {
             return self.run();
         }
         let rotatable = self.key(&keys, State::Active)?.is_rotatable();
+        // A policy that forbids the new key does not keep the stolen one where it is.
+        let mut denied = None;
         if rotatable && Step::of(&keys, &self.place) == Step::Make {
-            self.make(keys)?;
+            denied = self.make(keys)?;
             keys = UserKeys::load(self.repository)?;
         }
         let stolen = self.key(&keys, State::Active)?.clone();
@@ -35,6 +38,9 @@ impl Rotation<'_> {
         open.extend(self.refused(&stolen, &withdrawn, memory.path())?);
         for (host, error) in &open {
             (self.tell)(&Event::Open(host.clone(), error.clone()));
+        }
+        if let Some(denied) = denied {
+            return Err(denied.context("the stolen key is withdrawn where it can be, and no new one was made"));
         }
         if rotatable {
             return self.run();
@@ -90,7 +96,9 @@ impl Rotation<'_> {
 
     /// Deploys to these hosts and sees that each refuses the key. Returns the others.
     fn refused(&self, stolen: &UserKey, hosts: &[HostName], memory: &Path) -> Result<Waiting> {
-        let deployed = deploy(self.repository, self.keys, hosts, Scope::KeysFirst, Options::default(), &|_| {})?;
+        let warn = |line: &str| (self.tell)(&Event::Warned(line.into()));
+        let options = Options { leeway: Leeway::Emergency, ..Options::default() };
+        let deployed = deploy(self.repository, self.keys, hosts, Scope::KeysFirst, options, &|_| {}, &warn)?;
         self.commit("the stolen key is withdrawn")?;
         let public = self.public(stolen, memory)?;
         let tell = self.tell;

@@ -8,10 +8,11 @@ use crate::base::{Error, HostName, Result, SecretName, files};
 use crate::bundle::{MAX_PAYLOAD, Recipient};
 use crate::manifest::Repository;
 use crate::operator::{Keys, MemoryDirectory, new_host_key, public_half};
+use crate::policy::Leeway;
 use crate::push::Options;
 use crate::remote;
 use crate::render::{Sources, write_local};
-use crate::rotate::{Commits, Scope, commits, deploy};
+use crate::rotate::{Commits, Scope, commits, deploy, may_render};
 use crate::source::Reference;
 use std::path::Path;
 use std::time::Duration;
@@ -38,6 +39,8 @@ pub struct HostRotation<'a> {
 pub enum HostEvent {
     /// A new key was made, stored and read back: its fingerprint.
     Made(String),
+    /// Something that a policy denies was done all the same: the host has it already.
+    Warned(String),
     /// The host has a bundle that brings it.
     Deployed,
     /// The host's sshd has it.
@@ -70,6 +73,7 @@ impl HostRotation<'_> {
     pub fn run(&self, repository: &mut Repository) -> Result<String> {
         let address = repository.manifest().address_of(self.host)?.to_owned();
         let name = remote::known_name(&address)?;
+        may_render(repository, self.keys, std::slice::from_ref(self.host), Leeway::Rotation)?;
         let new = self.make(repository)?;
         let line = format!("{name} {new}");
         let memory = MemoryDirectory::new("known-hosts")?;
@@ -124,8 +128,10 @@ impl HostRotation<'_> {
 
     /// Returns what the host set apart.
     fn deploy(&self, repository: &Repository, known_hosts: &Path) -> Result<Vec<String>> {
-        let options = Options { known_hosts: Some(known_hosts), ..Options::default() };
-        deploy(repository, self.keys, std::slice::from_ref(self.host), Scope::All, options, &|_| {})?.on(self.host)
+        let options = Options { known_hosts: Some(known_hosts), leeway: Leeway::Rotation, ..Options::default() };
+        let warn = |line: &str| (self.tell)(&HostEvent::Warned(line.into()));
+        let host = std::slice::from_ref(self.host);
+        deploy(repository, self.keys, host, Scope::All, options, &|_| {}, &warn)?.on(self.host)
     }
 
     fn prove(&self, address: &str, known_hosts: &Path, problems: &[String]) -> Result<()> {

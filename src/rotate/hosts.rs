@@ -35,9 +35,10 @@ impl Rotation<'_> {
             return Ok(Vec::new());
         }
         let tell = self.tell;
-        let deployed = deploy(self.repository, self.keys, hosts, Scope::All, Options::default(), &|host| {
-            tell(&Event::Deployed(host.clone()));
-        })?;
+        let done = |host: &HostName| tell(&Event::Deployed(host.clone()));
+        let warn = |line: &str| tell(&Event::Warned(line.into()));
+        let options = Options { leeway: self.leeway, ..Options::default() };
+        let deployed = deploy(self.repository, self.keys, hosts, Scope::All, options, &done, &warn)?;
         let memory = MemoryDirectory::new("agent")?;
         let agents = start(memory.path())?;
         let tried = parallel::each(hosts, parallel::AT_ONCE, |host| {

@@ -3,6 +3,7 @@
 use crate::base::{Error, Result, SecretBytes};
 use crate::keys::{PublicHalf, State, UserKey, UserKeys, today};
 use crate::operator::new_ssh_key;
+use crate::policy::Gate;
 use crate::render::Sources;
 use crate::rotate::{Event, Rotation};
 use crate::source::{KeptKey, KeyRecord};
@@ -10,7 +11,8 @@ use ssh_key::{LineEnding, PrivateKey};
 use std::collections::BTreeSet;
 
 impl Rotation<'_> {
-    pub(super) fn make(&self, mut keys: UserKeys) -> Result<()> {
+    /// Returns the denial where a policy forbids the new key: then nothing was made.
+    pub(super) fn make(&self, mut keys: UserKeys) -> Result<Option<Error>> {
         let active = self.key(&keys, State::Active)?.clone();
         if !active.is_rotatable() {
             return Err(Error::new(format!("pkeys does not hold the private half of {}", active.name())).hint(
@@ -22,11 +24,10 @@ impl Rotation<'_> {
             ));
         }
         let record = self.with_new_key(&active)?;
-        self.store.write(&self.place, &record)?;
-        let new = record.current.ok_or_else(|| Error::new("the new key vanished"))?;
+        let new = record.current.as_ref().ok_or_else(|| Error::new("the new key vanished"))?;
         let public = PublicHalf::parse(&new.public)?.with_comment(&active.name());
         let fingerprint = public.fingerprint();
-        keys.add(UserKey {
+        let pending = UserKey {
             state: State::Pending,
             public,
             added: today(),
@@ -34,14 +35,19 @@ impl Rotation<'_> {
             proven: BTreeSet::new(),
             revoked: BTreeSet::new(),
             ..active
-        })?;
+        };
+        keys.add(pending.clone())?;
+        if let Err(denied) = Gate::open(self.repository, &keys, self.leeway)?.admit(&pending) {
+            return Ok(Some(denied));
+        }
+        self.store.write(&self.place, &record)?;
         let previous = self.store.previous_reference(&self.place)?;
         keys.change(&self.place.user, &self.place.label, State::Active, |key| key.private = Some(previous))?;
         self.log("pending", fingerprint.clone())?;
         keys.save(self.repository)?;
         self.commit("a new key is made")?;
         (self.tell)(&Event::Made(fingerprint));
-        Ok(())
+        Ok(None)
     }
 
     /// What is to be kept: the new key, and the active one as the previous. A new key that a killed run stored is taken.

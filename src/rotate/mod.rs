@@ -22,13 +22,14 @@ pub use purge::{Archived, purge};
 pub use secret::{generator, receivers, rotate_secrets};
 pub use store::{archive, key_store};
 
-use deploy::{Scope, deploy};
+use deploy::{Scope, deploy, may_render};
 
 use crate::audit::{self, Action};
 use crate::base::{Error, HostName, Result};
 use crate::keys::{State, UserKey, UserKeys};
 use crate::manifest::Repository;
 use crate::operator::Keys;
+use crate::policy::Leeway;
 use crate::source::{KeyPlace, KeyStore};
 
 /// One key's rotation.
@@ -43,6 +44,8 @@ pub struct Rotation<'a> {
     pub place: KeyPlace,
     /// Only these hosts in this run; the others are waited for. Empty: all.
     pub hosts: &'a [HostName],
+    /// What may be done although a policy denies it.
+    pub leeway: Leeway,
     /// Who makes a git commit of each finished step.
     pub commits: Option<&'a Commits>,
     /// Told of each thing that is done.
@@ -54,6 +57,8 @@ pub struct Rotation<'a> {
 pub enum Event {
     /// A new key was made, stored and read back: its fingerprint.
     Made(String),
+    /// Something that a policy denies was done all the same, because it takes something away.
+    Warned(String),
     /// A host has the bundle that it needs.
     Deployed(HostName),
     /// A login with the new key worked.
@@ -111,7 +116,11 @@ impl Rotation<'_> {
         loop {
             let keys = UserKeys::load(self.repository)?;
             match Step::of(&keys, &self.place) {
-                Step::Make => self.make(keys)?,
+                Step::Make => {
+                    if let Some(denied) = self.make(keys)? {
+                        return Err(denied);
+                    }
+                }
                 Step::Prove => {
                     if let Some(waiting) = self.prove(keys)? {
                         return Ok(End::Waiting(waiting));

@@ -4,10 +4,11 @@ use crate::audit::{self, Action};
 use crate::base::{Error, HostName, Result, SecretName};
 use crate::manifest::{Generate, Repository};
 use crate::operator::{Keys, random_bytes, random_letters, random_words};
+use crate::policy::Leeway;
 use crate::push::Options;
 use crate::render::write_local;
 use crate::rotate::Commits;
-use crate::rotate::{Scope, commits, deploy};
+use crate::rotate::{Scope, commits, deploy, may_render};
 use crate::source::Reference;
 use std::collections::BTreeSet;
 
@@ -39,7 +40,7 @@ pub fn receivers(repository: &Repository, names: &[SecretName]) -> BTreeSet<Host
 }
 
 /// Gives each secret a new value, renders and pushes. All generators are looked at before the first value is changed.
-/// Says for each host whether it has the new values.
+/// Says for each host whether it has the new values. The policies are asked before the first value is changed.
 ///
 /// # Errors
 /// When nothing could be changed, or rendered.
@@ -49,8 +50,11 @@ pub fn rotate_secrets(
     names: &[SecretName],
     commits: Option<&Commits>,
     done: &(dyn Fn(&HostName) + Sync),
+    warn: &dyn Fn(&str),
 ) -> Result<Vec<(HostName, Result<()>)>> {
     let all = names.iter().map(|name| generator(repository, name)).collect::<Result<Vec<_>>>()?;
+    let hosts: Vec<_> = receivers(repository, names).into_iter().collect();
+    may_render(repository, keys, &hosts, Leeway::Rotation)?;
     for (name, (file, generate)) in names.iter().zip(all) {
         let value = match *generate {
             Generate::Length(number) => random_letters(number),
@@ -60,8 +64,8 @@ pub fn rotate_secrets(
         audit::append(repository, &[Action::new("rotate").text("secret", name)])?;
         write_local(repository, keys, file, &value)?;
     }
-    let hosts: Vec<_> = receivers(repository, names).into_iter().collect();
-    let deployed = deploy(repository, keys, &hosts, Scope::All, Options::default(), done)?;
+    let options = Options { leeway: Leeway::Rotation, ..Options::default() };
+    let deployed = deploy(repository, keys, &hosts, Scope::All, options, done, warn)?;
     let names: Vec<_> = names.iter().map(SecretName::as_str).collect();
     commits::step(commits, &format!("pkeys rotate --secret {}", names.join(" ")))?;
     Ok(hosts

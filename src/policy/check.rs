@@ -1,0 +1,32 @@
+//! What `check` says of the policies.
+
+use crate::base::Result;
+use crate::manifest::Finding;
+use crate::policy::{Gate, Taken};
+
+/// What is denied, and what the repository's own rules warn of. What the warnings that ship are about, `check` says itself,
+/// with the line in `pkeys.toml` or `keys.toml`.
+///
+/// # Errors
+/// When the rules cannot be asked.
+pub fn check(gate: &Gate, operator: &str) -> Result<Vec<Finding>> {
+    let (denials, warnings) = gate.all(operator)?;
+    let mut findings: Vec<_> = denials
+        .iter()
+        .map(|denial| {
+            let (file, line) = denial.rule.as_ref().map(place).unwrap_or(("pkeys.toml".into(), None));
+            Finding { serious: true, file, line, message: denial.message(), hint: denial.fix() }
+        })
+        .collect();
+    findings.extend(warnings.rules().into_iter().filter(|(rule, _)| !rule.built_in).map(|(rule, whom)| {
+        let (file, line) = place(rule);
+        let message = format!("{}: {} (rule {})", whom.join(", "), rule.reason, rule.id);
+        Finding { serious: false, file, line, message, hint: rule.fix.clone() }
+    }));
+    Ok(findings)
+}
+
+fn place(rule: &Taken) -> (String, Option<usize>) {
+    let split = rule.place.rsplit_once(':').and_then(|(file, line)| Some((file.to_owned(), Some(line.parse().ok()?))));
+    split.unwrap_or((rule.place.clone(), None))
+}
