@@ -8,6 +8,7 @@ use crate::cli::ui::{Tone, Ui, count};
 use crate::keys::UserKeys;
 use crate::manifest::Repository;
 use crate::nixfiles::{Left, uncommitted};
+use crate::policy::{Gate, Leeway};
 use serde_json::json;
 
 pub(super) fn run(context: &Context, args: &Adopt) -> Result<bool> {
@@ -18,6 +19,7 @@ pub(super) fn run(context: &Context, args: &Adopt) -> Result<bool> {
         return Ok(plan.left.is_empty());
     }
     refuse_uncommitted(&repository, args.force)?;
+    ask_policies(context, &repository, &plan)?;
     if !args.yes && !confirmed(context)? {
         return Ok(false);
     }
@@ -41,6 +43,16 @@ pub(super) fn run(context: &Context, args: &Adopt) -> Result<bool> {
 fn plan(repository: &Repository, args: &Adopt) -> Result<Adoption> {
     let hosts = if args.hosts.is_empty() { Vec::new() } else { repository.hosts(&args.hosts)? };
     adopt(repository, &UserKeys::load(repository)?, &args.paths, &hosts, args.user.as_ref())
+}
+
+/// Refuses keys that a policy forbids, before anything is written.
+fn ask_policies(context: &Context, repository: &Repository, plan: &Adoption) -> Result<()> {
+    let known = UserKeys::load(repository)?;
+    let gate = Gate::open(repository, &plan.keys, Leeway::None)?;
+    for key in plan.keys.all().iter().filter(|key| known.find(&key.user, &key.label, key.state).is_none()) {
+        gate.admit(key)?.lines().iter().for_each(|warning| context.ui.warn(warning));
+    }
+    Ok(())
 }
 
 /// Refuses to mix what pkeys changes with what is not committed.
