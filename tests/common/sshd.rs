@@ -1,9 +1,12 @@
 //! A real sshd.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher, RandomState};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 /// An sshd on a port of the loopback, stopped when dropped.
 pub struct Sshd {
@@ -47,8 +50,15 @@ impl Sshd {
     }
 }
 
+/// A port that nobody has: below those that the kernel gives to connections, and never twice in a test.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let start = RandomState::new().hash_one(std::process::id()) % 12_000;
+    let mut all = (0..12_000).map(|number| 20_000 + u16::try_from((start + number) % 12_000).unwrap());
+    let port = all.find(|port| !given.contains(port) && TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap();
+    given.insert(port);
+    port
 }
 
 impl Drop for Sshd {
