@@ -7,6 +7,7 @@ pub(super) use crate::cli::args_break_glass::{
 };
 pub(super) use crate::cli::args_key::{Key, KeyAdd, KeyCommand, Log};
 pub(super) use crate::cli::args_rotate::Rotate;
+pub(super) use crate::cli::args_scan::Scan;
 pub(super) use crate::cli::args_secret::{Secret, SecretCommand, SecretGenerate, SecretSet};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -76,6 +77,8 @@ pub(super) enum Command {
     Status,
     /// Find mistakes in pkeys.toml and keys.toml
     Check,
+    /// Find secrets that should not be in git, in the files and in all of history
+    Scan(Scan),
     /// Show who changed what, and when
     Log(Log),
     /// Show the main job, end to end, in a directory that is removed again

@@ -6,6 +6,7 @@ mod args;
 mod args_break_glass;
 mod args_key;
 mod args_rotate;
+mod args_scan;
 mod args_secret;
 mod break_glass;
 mod break_glass_drill;
@@ -34,6 +35,7 @@ mod rotate_host;
 mod rotate_purge;
 mod rotate_secret;
 mod rotate_user;
+mod scan;
 mod secret;
 mod secret_edit;
 mod secret_new;
@@ -65,6 +67,7 @@ pub fn run() -> ExitCode {
         Command::Verify(args) => verify::run(&context, &args.hosts),
         Command::Status => status::run(&context),
         Command::Check => check::run(&context),
+        Command::Scan(args) => scan::run(&context, &args),
         Command::Log(args) => log::run(&context, &args),
         Command::Demo(args) => demo::run(&context, &args),
         Command::Completions { shell } => manual::completions(&context, shell),
