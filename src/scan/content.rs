@@ -96,3 +96,7 @@ fn credentials_by_name(bytes: &[u8]) -> Option<Found> {
         fingerprint: None,
     })
 }
+
+#[cfg(test)]
+#[path = "content_tests.rs"]
+mod tests;

@@ -128,7 +128,7 @@ mod tests {
         for value in ["tailscale-auth-key-01", "my secret", "secrets/web/token2", "aaaaaaaaaaaaaaaa11"] {
             assert!(!is_random(value), "{value}");
         }
-        assert!(is_random("8f3kd93jdk29fj3kd9s0") && is_random("yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk="));
+        assert!(is_random("q8Zr3xWm7Tk1Vb5Nc9Ld") && is_random("yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk="));
     }
 
     #[test]

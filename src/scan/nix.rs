@@ -104,7 +104,8 @@ fn judge(name: &str, literal: &ast::Str) -> Option<Found> {
         return None;
     }
     let range = literal.syntax().text_range();
-    let span = range.start().into()..range.end().into();
+    let quote = if literal.syntax().text().char_at(0.into()) == Some('"') { 1 } else { 2 };
+    let span = usize::from(range.start()) + quote..usize::from(range.end()).saturating_sub(quote);
     let short: String = name.chars().filter(|c| !"-_".contains(*c)).collect::<String>().to_ascii_lowercase();
     let ends = |ends: &[&str]| ends.iter().any(|end| short.ends_with(end));
     // "!" and "*" lock an account; so does a hash with either in front.
@@ -133,3 +134,7 @@ fn hash(span: std::ops::Range<usize>, text: &str) -> Found {
     let scheme = text.strip_prefix('$').and_then(|rest| rest.split_once('$')).map(|(id, _)| format!("${id}$"));
     Found::prefixed(&NIX_HASH, span, text.as_bytes(), &scheme.filter(|_| is_hash(text)).unwrap_or_default())
 }
+
+#[cfg(test)]
+#[path = "nix_tests.rs"]
+mod tests;

@@ -10,8 +10,9 @@ use zeroize::Zeroizing;
 
 static SERVICE: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"\bops_(eyJ[A-Za-z0-9+/_-]{100,})={0,3}").expect("right"));
+/// The claims of a Connect token begin with `{"1password…`, in Base64 `eyIx…`; those of others with `eyJ…`.
 static JWT: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"\beyJ[A-Za-z0-9_-]{10,}\.(eyJ[A-Za-z0-9_-]{20,})\.[A-Za-z0-9_-]{20,}").expect("right")
+    Regex::new(r"\beyJ[A-Za-z0-9_-]{10,}\.(ey[A-Za-z0-9_-]{20,})\.[A-Za-z0-9_-]{20,}").expect("right")
 });
 /// The keys of `1password-credentials.json`, with the secret ones' values.
 static PARTS: LazyLock<Regex> = LazyLock::new(|| {
