@@ -94,10 +94,11 @@ fn keys_of_every_make_are_found_and_no_byte_of_them_is_shown() {
     let names = names.iter().filter_map(|n| n.to_str()).filter(|n| !n.ends_with(".pub") && *n != ".git");
     let secrets: Vec<_> = names.map(|name| String::from_utf8(sandbox.read(name)).unwrap()).collect();
     assert_eq!(secrets.len(), 12);
-    let bodies: Vec<_> =
-        secrets.iter().map(|s| s.lines().filter(|l| !l.starts_with('#')).collect::<Vec<_>>().join("\n"));
-    let bodies: Vec<_> =
-        bodies.map(|body| body.split_once("DEK-Info").map_or(body.clone(), |(_, b)| b.to_owned())).collect();
+    let body = |text: &String| {
+        let text = text.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n");
+        text.split_once("DEK-Info").map_or(text.clone(), |(_, body)| body.to_owned())
+    };
+    let bodies: Vec<_> = secrets.iter().map(body).collect();
 
     let (status, report) = scan(&sandbox, &[]);
     let all = [

@@ -1,6 +1,7 @@
 //! Every file of every commit, each content once.
 
 use crate::base::Result;
+use crate::scan::report::TAGGED;
 use crate::scan::repository::Opened;
 use crate::scan::{Commit, MAX_FILE, Skipped, commits};
 use gix::ObjectId;
@@ -38,11 +39,11 @@ pub(super) fn list(opened: &Opened, skipped: &mut Vec<Skipped>) -> Result<Histor
         ordered.push(commit);
         walk.tree(tree, b"".as_bstr(), number);
     }
-    // Tags of a tree or a file have no commit; they are taken for the newest.
+    // Tags of a tree or a file have no commit.
     for (kind, id, name) in all.tagged {
         match kind {
-            Kind::Tree => walk.tree(id, b"".as_bstr(), usize::MAX),
-            Kind::Blob => walk.blob(id, name, usize::MAX),
+            Kind::Tree => walk.tree(id, b"".as_bstr(), TAGGED),
+            Kind::Blob if opened.wants(&name) => walk.blob(id, name, TAGGED),
             _ => {}
         }
     }

@@ -18,6 +18,8 @@ pub(super) struct Place {
 
 /// The commit's number of what is in the work tree: after all there are.
 pub(super) const WORK_TREE: usize = usize::MAX;
+/// The commit's number of what a tag names that is no commit: after all commits.
+pub(super) const TAGGED: usize = usize::MAX - 1;
 
 struct Group {
     kind: &'static Kind,
