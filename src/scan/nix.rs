@@ -12,8 +12,12 @@ use std::sync::LazyLock;
 /// rnix and rowan call themselves for each level; a file made to be deep must not end the program.
 const MAX_DEPTH: usize = 400;
 
-static NAMES: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new("(?i)passw|passphrase|psk|token|secret|key").expect("right"));
+/// What every name that is looked for ends in, with what may stand between it and its value. Most files have none, and
+/// need not be parsed.
+static NAMES: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r#"(?i)(?:passw(?:or)?d|passphrase|hash|psk|raw|token|secret|key)"?(?:\s*=|\s*/\*|\s*#)"#)
+        .expect("right")
+});
 
 /// The literals in a Nix text. `None` when it is nested too deeply to be read.
 pub(super) fn find(text: &str) -> Option<Vec<Found>> {
