@@ -323,7 +323,10 @@ fn what_is_staged_counts_and_what_is_ignored_does_not() {
     put(&sandbox, ".gitignore", "ignored\n");
     put(&sandbox, "ignored", &keys[2]);
     put(&sandbox, "new/one", &keys[3]);
+    put(&sandbox, "meant", "later");
+    git(&sandbox, &["add", "--intent-to-add", "meant"]);
     let (_, report) = scan(&sandbox, &[]);
+    assert_eq!(report["complete"], true);
     assert_eq!(found(&report), ["age-secret-key gone:1", "age-secret-key new/one:1", "age-secret-key staged:1"]);
     let (_, report) = scan(&sandbox, &["new"]);
     assert_eq!(found(&report), ["age-secret-key new/one:1"]);

@@ -2,6 +2,7 @@
 
 use crate::scan::found::{Found, digest};
 use crate::scan::{env, kind, nix, one_password, private_key, token};
+use std::collections::BTreeMap;
 
 /// How a file's name says it is to be read, beside what is looked for in all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -65,15 +66,16 @@ pub(super) fn look(bytes: &[u8], flavour: Flavour) -> Content {
     if flavour == Flavour::Credentials && all.is_empty() {
         all.extend(credentials_by_name(bytes));
     }
-    let mut kept: Vec<Found> = Vec::new();
+    // By where they begin; none overlaps another, so one neighbour on the left tells.
+    let mut kept: BTreeMap<usize, Found> = BTreeMap::new();
     for new in all {
-        if !kept.iter().any(|old| old.span.start < new.span.end && new.span.start < old.span.end) {
-            kept.push(new);
+        let before = kept.range(..new.span.end).next_back();
+        if before.is_none_or(|(_, old)| old.span.end <= new.span.start) {
+            kept.insert(new.span.start, new);
         }
     }
-    kept.sort_by_key(|found| found.span.start);
     let (mut line, mut seen) = (1, 0);
-    for found in kept {
+    for found in kept.into_values() {
         line += bytes[seen..found.span.start].iter().filter(|byte| **byte == b'\n').count();
         seen = found.span.start;
         content.found.push((found, line));

@@ -5,6 +5,7 @@ use crate::scan::found::Found;
 use crate::scan::kind::{NIX_HASH, NIX_PASSWORD, NIX_SECRET};
 use crate::scan::literal::{is_hash, is_placeholder, is_random, is_reference};
 use regex::Regex;
+use rnix::SyntaxKind as S;
 use rnix::ast::{self, Attr, Expr, InterpolPart};
 use rowan::ast::AstNode;
 use std::sync::LazyLock;
@@ -37,21 +38,36 @@ pub(super) fn find(text: &str) -> Option<Vec<Found>> {
     Some(found)
 }
 
-/// Counts what a parser that knows no strings would: more than there is, never less.
+/// Counts, token by token, how deep the tree can be at most: open brackets, and in each what stands since the last `;`.
 fn too_deep(text: &str) -> bool {
-    let (mut depth, mut deepest, mut chain) = (0_usize, 0, 0_usize);
-    for byte in text.bytes() {
-        match byte {
-            b'(' | b'[' | b'{' => depth += 1,
-            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
-            // Lambdas, negations and `if … then … else if` nest without brackets.
-            b':' | b'!' | b'-' | b'@' | b'?' => chain += 1,
-            b';' | b'\n' => chain = 0,
-            _ => {}
+    let (mut open, mut chains) = (vec![(false, 0_usize)], 0_usize);
+    for (token, _) in rnix::tokenize(text) {
+        match token {
+            S::TOKEN_WHITESPACE | S::TOKEN_COMMENT | S::TOKEN_DOT | S::TOKEN_STRING_CONTENT | S::TOKEN_STRING_END => {}
+            S::TOKEN_L_PAREN | S::TOKEN_L_BRACK | S::TOKEN_L_BRACE | S::TOKEN_INTERPOL_START => {
+                open.push((token == S::TOKEN_L_BRACK, 0));
+            }
+            S::TOKEN_SEMICOLON | S::TOKEN_COMMA => {
+                chains -= open.last_mut().map_or(0, |(_, chain)| std::mem::take(chain));
+            }
+            _ => {
+                let closes =
+                    [S::TOKEN_R_PAREN, S::TOKEN_R_BRACK, S::TOKEN_R_BRACE, S::TOKEN_INTERPOL_END].contains(&token);
+                if closes && open.len() > 1 {
+                    chains -= open.pop().map_or(0, |(_, chain)| chain);
+                }
+                // A list's elements stand beside each other.
+                if let Some((false, chain)) = open.last_mut() {
+                    *chain += 1;
+                    chains += 1;
+                }
+            }
         }
-        deepest = deepest.max(depth + chain);
+        if open.len() + chains > MAX_DEPTH {
+            return true;
+        }
     }
-    deepest > MAX_DEPTH
+    false
 }
 
 fn name(attr: &Attr) -> Option<String> {

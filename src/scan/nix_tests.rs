@@ -62,11 +62,35 @@ fn what_names_a_secret_or_locks_an_account_is_none() {
 
 #[test]
 fn deep_nesting_is_refused_and_not_fallen_into() {
-    for deep in ["(", "[", "{ a = ", "x: ", "!", "-", "if a then b else "] {
-        // A megabyte of it, in a thread with a small stack.
-        let text = format!("{{ password = {}", deep.repeat(1024 * 1024 / deep.len()));
+    let deep = [
+        "(",
+        "[",
+        "{ a = ",
+        "x: ",
+        "x:\n",
+        "!",
+        "-\n",
+        "if a then b else\n",
+        "a + ",
+        "a //\n",
+        "f ",
+        "[ ! ",
+        "{ x ? ",
+        "${",
+        "\"${",
+    ];
+    for deep in deep {
+        // Half a megabyte of it, in a thread with a small stack.
+        let text = format!("{{ password = {}", deep.repeat(512 * 1024 / deep.len()));
         let looked = std::thread::spawn(move || find(&text).is_none());
         assert!(looked.join().is_ok(), "{deep}");
     }
+    // What is long and flat is none of it.
+    let flat = format!(
+        "{{ a = [ {} ]; {} password = \"hunter2\"; }}",
+        "\"x:y\" a.b ".repeat(9999),
+        "a = b: c;\n".repeat(9999)
+    );
+    assert_eq!(masked(&flat).len(), 1);
     assert!(find(&format!("{{ password = {}1{}; }}", "(".repeat(300), ")".repeat(300))).is_some());
 }

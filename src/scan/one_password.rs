@@ -16,7 +16,7 @@ static JWT: LazyLock<Regex> = LazyLock::new(|| {
 });
 /// The keys of `1password-credentials.json`, with the secret ones' values.
 static PARTS: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r#""(?:encCredentials|uniqueKey)"\s*:\s*\{[^{}]{0,9000}?"(?:data|k)"\s*:\s*"([A-Za-z0-9+/_=-]{16,})""#)
+    Regex::new(r#""(?:encCredentials|uniqueKey)"\s*:\s*\{[^{}]*?"(?:data|k)"\s*:\s*"([A-Za-z0-9+/_=-]{16,})""#)
         .expect("right")
 });
 /// The same file in Base64, as Connect takes it from `OP_SESSION`: it starts with `{"verifier":` or `{"encCredentials":`.

@@ -45,9 +45,14 @@ pub(super) fn list(opened: &Opened, skipped: &mut Vec<Skipped>) -> Result<BTreeS
         }
         if entry.mode == Mode::COMMIT {
             skipped.push(Skipped::note(path, "another repository (a submodule)", "`pkeys scan` it by itself"));
-        } else if !entry.mode.is_sparse() && entry.mode != Mode::SYMLINK {
+        } else if entry.mode.is_sparse() {
+            let why = "a folder that sparse checkout leaves out";
+            skipped.push(Skipped::note(path, why, "`pkeys scan --history` looks at it"));
+        } else if entry.mode != Mode::SYMLINK {
             let file = on_disk(top, path);
-            if !file.as_ref().is_some_and(|file| is_as_staged(file, entry)) || entry.stage() != Stage::Unconflicted {
+            let as_staged = file.as_ref().is_some_and(|file| is_as_staged(file, entry));
+            // `git add --intent-to-add` stages nothing, as an empty file that need not be there.
+            if !(as_staged && entry.stage() == Stage::Unconflicted || entry.id.is_empty_blob()) {
                 items.insert(Item::Staged(path.to_owned(), entry.id));
             }
             if file.is_some_and(|file| file.is_file()) {
