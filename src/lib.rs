@@ -41,4 +41,6 @@ pub mod render;
 #[cfg(feature = "operator")]
 pub mod rotate;
 #[cfg(feature = "operator")]
+pub mod scan;
+#[cfg(feature = "operator")]
 pub mod source;

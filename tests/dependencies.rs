@@ -36,6 +36,9 @@ const FORBIDDEN: &[&str] = &[
     "indicatif",
     "qrcode",
     "vsss-rs",
+    "gix",
+    "regex",
+    "rnix",
 ];
 
 fn crates(tree: &str) -> Vec<&str> {
@@ -53,9 +56,20 @@ fn the_hosts_program_has_no_http_tls_async_or_policy_crate() {
 #[test]
 fn the_list_names_crates_that_the_operators_program_really_has() {
     let tree = tree(&[]);
-    for name in
-        ["reqwest", "hyper", "rustls", "ring", "tokio", "toml_edit", "qrcode", "vsss-rs", "cedar-policy", "miette"]
-    {
+    for name in [
+        "reqwest",
+        "hyper",
+        "rustls",
+        "ring",
+        "tokio",
+        "toml_edit",
+        "qrcode",
+        "vsss-rs",
+        "cedar-policy",
+        "miette",
+        "gix",
+        "rnix",
+    ] {
         assert!(crates(&tree).contains(&name), "{name}");
     }
 }

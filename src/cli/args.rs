@@ -9,6 +9,7 @@ pub(super) use crate::cli::args_break_glass::{
 pub(super) use crate::cli::args_key::{Key, KeyAdd, KeyCommand, Log};
 pub(super) use crate::cli::args_policy::{Policy, PolicyCommand};
 pub(super) use crate::cli::args_rotate::Rotate;
+pub(super) use crate::cli::args_scan::Scan;
 pub(super) use crate::cli::args_secret::{Secret, SecretCommand, SecretGenerate, SecretSet};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -84,6 +85,8 @@ pub(super) enum Command {
     Import(Import),
     /// The rules that say who may get what, and how healthy keys must be
     Policy(Policy),
+    /// Find secrets that should not be in git, in the files and in all of history
+    Scan(Scan),
     /// Show who changed what, and when
     Log(Log),
     /// Show the main job, end to end, in a directory that is removed again

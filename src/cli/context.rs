@@ -22,7 +22,7 @@ impl Context {
         Self { ui, prompt: Arc::new(Terminal), repo: args.repo.clone(), remember: args.remember }
     }
 
-    /// Where `init` makes a repository.
+    /// Where `init` makes a repository, and `scan` looks for one.
     pub(super) fn place(&self) -> &Path {
         self.repo.as_deref().unwrap_or(Path::new("."))
     }

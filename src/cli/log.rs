@@ -46,7 +46,7 @@ fn text(value: &Value) -> String {
 }
 
 /// The file may have come from anywhere: nothing in it steers the terminal.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 

@@ -9,6 +9,7 @@ mod args_break_glass;
 mod args_key;
 mod args_policy;
 mod args_rotate;
+mod args_scan;
 mod args_secret;
 mod break_glass;
 mod break_glass_drill;
@@ -40,6 +41,7 @@ mod rotate_host;
 mod rotate_purge;
 mod rotate_secret;
 mod rotate_user;
+mod scan;
 mod secret;
 mod secret_edit;
 mod secret_new;
@@ -72,6 +74,7 @@ pub fn run() -> ExitCode {
         Command::Status => status::run(&context),
         Command::Check => check::run(&context),
         Command::Policy(args) => policy::run(&context, &args.command),
+        Command::Scan(args) => scan::run(&context, &args),
         Command::Log(args) => log::run(&context, &args),
         Command::Adopt(args) => adopt::run(&context, &args),
         Command::Import(args) => import::run(&context, &args),
