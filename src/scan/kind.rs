@@ -68,8 +68,8 @@ pub static ENV_SECRET: Kind = Kind {
     cure: "replace it where it is used; keep the new one with `pkeys secret set`, and the file in .gitignore.",
 };
 
-const SSH_CURE: &str = "take it out of every authorized_keys and make a new one: `pkeys rotate USER`; a host's own key: \
-                        `pkeys rotate --host NAME`.";
+const SSH_CURE: &str = "take it out of every authorized_keys and make a new one: `pkeys rotate USER`; put its fingerprint into \
+                        policies/leaked-keys.txt, so that no host is given it again. A host's own key: `pkeys host compromised NAME`.";
 const PEM_CURE: &str = "make a new one, revoke the certificates of the old one, and take it out of where it is trusted; an \
                         SSH key: `pkeys rotate USER`.";
 const AGE_CURE: &str = "make a new one, encrypt again what it opens (`pkeys secret rekey`, `pkeys render`), and change those \
