@@ -407,3 +407,34 @@ fn names_never_collide() {
     sandbox.pkeys(&["key", "add", "signing", "key", "--public", &public]).good();
     sandbox.pkeys(&["render"]).good();
 }
+
+#[test]
+fn the_pages_search_works_in_a_browser() {
+    let sandbox = two_hosts();
+    let path = sandbox.path("matrix.html");
+    sandbox.pkeys(&["policy", "matrix", "--html", path.to_str().unwrap()]).good();
+    if std::process::Command::new("chromium").arg("--version").output().is_err() {
+        return eprintln!("skipped: chromium is not installed (tests/run installs it)");
+    }
+    let typed = |value: &str| {
+        let type_it = format!(
+            "<script>$('hosts').value = '{value}'; $('hosts').dispatchEvent(new Event('input', {{ bubbles: true }}));</script>"
+        );
+        let page = sandbox.path("typed.html");
+        std::fs::write(&page, std::fs::read_to_string(&path).unwrap() + &type_it).unwrap();
+        let profile = format!("--user-data-dir={}", sandbox.path("tmp").display());
+        let mut chromium = sandbox.command_of("chromium");
+        chromium.args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]);
+        chromium.args([
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--dump-dom",
+        ]);
+        let dom = common::run_command(chromium.arg(profile).arg(page), b"").good();
+        dom.split("<tbody>").nth(1).unwrap().split("</tbody>").next().unwrap().to_owned()
+    };
+    let (all, some) = (typed(""), typed("WE"));
+    assert!(all.contains("web") && all.contains("app"), "{all}");
+    assert!(some.contains("web") && !some.contains("app"), "{some}");
+}
