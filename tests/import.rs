@@ -142,8 +142,11 @@ fn without_rewrite_the_other_tools_configuration_stays() {
     assert_eq!(sandbox.pkeys(&["secret", "show", "wifi"]).good(), "needle-wifi");
     // Again, without the key: the values are there.
     let before = sandbox.read("secrets/wifi.age");
-    sandbox.pkeys(&["import", "agenix", "--yes"]);
+    let again = sandbox.snapshot();
+    let ran = sandbox.pkeys(&["import", "agenix", "--yes"]);
+    assert!(ran.err.contains("All of them are in pkeys.toml already."), "{ran:?}");
     assert_eq!(sandbox.read("secrets/wifi.age"), before);
+    assert_eq!(again, sandbox.snapshot());
 }
 
 #[test]
@@ -337,6 +340,7 @@ fn without_sops_or_with_a_missing_value_nothing_is_written() {
 #[test]
 fn what_cannot_be_decided_is_named_and_stays() {
     let (sandbox, _) = agenix();
+    write(&sandbox, "home.nix", "{ home-manager.users.ann.age.secrets.h.file = ./old/app.age; }\n");
     write(&sandbox, "profiles/lost.nix", "{ age.secrets.lost.file = ../old/app.age; }\n");
     write(
         &sandbox,
@@ -352,6 +356,7 @@ fn what_cannot_be_decided_is_named_and_stays() {
         "lost stays: it cannot be seen which hosts use this file",
         "a name below age is computed",
         "its file cannot be seen",
+        "age is of home-manager, a container or the like",
         "another secret of this name has another value",
     ] {
         assert!(why.contains(part), "{part}: {why}");

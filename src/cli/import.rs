@@ -5,7 +5,7 @@ use crate::cli::adopt::{refuse_uncommitted, warn_left};
 use crate::cli::args::{Import as Args, ImportFrom};
 use crate::cli::context::Context;
 use crate::cli::ui::{Tone, count};
-use crate::import::{Import, Tool, Values, import, missing, take};
+use crate::import::{Import, Tool, Values, import, missing, pending, take};
 use crate::manifest::Repository;
 use crate::operator::{Config, Keys};
 use serde_json::{Value, json};
@@ -14,7 +14,11 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<bool> {
     let repository = context.repository()?;
     let plan = plan(&repository, args)?;
     show(context, &plan, args);
-    if args.dry_run || plan.taken.is_empty() && (plan.changed.is_empty() || !args.rewrite) {
+    let pending = pending(&repository, &plan).len();
+    if args.dry_run || pending == 0 && (plan.changed.is_empty() || !args.rewrite) {
+        if pending == 0 && !plan.taken.is_empty() {
+            context.ui.note("All of them are in pkeys.toml already.");
+        }
         return Ok(plan.left.is_empty());
     }
     refuse_uncommitted(&repository, args.force)?;

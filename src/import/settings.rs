@@ -76,8 +76,14 @@ fn setting<'t>(
         let line = file.line(node);
         let leave =
             |why: String, next: &str| Left { file: file.path.clone(), line: Some(line), why, next: next.into() };
-        // `options.age…` declares an option, `home-manager…` is of another system.
-        let Some(hosts) = uses.of_module(file, node, &parts[..at]) else { continue };
+        let Some(hosts) = uses.of_module(file, node, &parts[..at]) else {
+            // `options.age…` declares an option.
+            if parts[0].name() == Some("options") {
+                continue;
+            }
+            let next = "move it by hand, where pkeys has a place for it";
+            return Err(leave(format!("{} is of home-manager, a container or the like", prefix.join(".")), next));
+        };
         let path =
             parts[at + prefix.len()..].iter().map(|part| part.name().map(str::to_owned)).collect::<Option<Vec<_>>>();
         let shown = prefix.join(".");

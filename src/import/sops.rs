@@ -4,7 +4,6 @@ use super::agenix::{group_of_owner, grouped, start, text_of, unless_set};
 use super::declared::{Declared, Kind, Origin};
 use super::names::{secret_name, string};
 use super::settings::Setting;
-use crate::base::HostName;
 use crate::nixfiles::Left;
 use rnix::SyntaxNode;
 use rnix::ast;
@@ -108,12 +107,10 @@ fn path_of(setting: &Setting<'_>) -> Result<PathBuf, Left> {
     value.path().map_err(|why| setting.left(format!("its file cannot be seen: {}", why.why), "name it in full"))
 }
 
-/// Settings that count on all hosts of another one.
-fn counting<'s, 't>(first: &'s Setting<'t>, settings: &'s [Setting<'t>], option: &'s str) -> Vec<&'s Setting<'t>> {
-    let with = |host: &HostName, setting: &&Setting<'t>| setting.hosts.contains(host);
-    let named = settings.iter().filter(move |setting| setting.path.len() == 1 && setting.path[0] == option);
-    let named: Vec<_> = named.collect();
-    named.iter().copied().filter(|setting| first.hosts.iter().any(|host| with(host, setting))).collect()
+/// Settings of a name that count on hosts of another one.
+fn counting<'s, 't>(first: &Setting<'t>, settings: &'s [Setting<'t>], option: &str) -> Vec<&'s Setting<'t>> {
+    let here = |setting: &&Setting<'_>| setting.path == [option] && !setting.hosts.is_disjoint(&first.hosts);
+    settings.iter().filter(here).collect()
 }
 
 fn default_file(first: &Setting<'_>, settings: &[Setting<'_>]) -> Result<PathBuf, Left> {

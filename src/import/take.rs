@@ -16,6 +16,18 @@ pub fn missing<'a>(repository: &'a Repository, import: &'a Import) -> impl Itera
     import.taken.iter().filter(is_local).filter(|taken| !repository.secret_file(&taken.name).exists())
 }
 
+/// The secrets that are not in the repository as planned: without an entry, a host or a value.
+pub fn pending<'a>(repository: &'a Repository, import: &'a Import) -> Vec<&'a Taken> {
+    let has = |taken: &Taken| {
+        let manifest = repository.manifest();
+        let selected =
+            manifest.secrets.get(&taken.name).map(|secret| manifest.selected(&secret.hosts).collect::<Vec<_>>());
+        selected.is_some_and(|hosts| taken.hosts.iter().all(|host| hosts.contains(&host)))
+    };
+    let valueless: Vec<_> = missing(repository, import).map(|taken| &taken.name).collect();
+    import.taken.iter().filter(|taken| !has(taken) || valueless.contains(&&taken.name)).collect()
+}
+
 /// Stores the values that are missing, enters the secrets into `pkeys.toml`, and with `rewrite` changes the Nix files. All
 /// values are opened before the first is written. Running it again goes on where it was stopped. `done` is called for each
 /// value.
@@ -55,7 +67,7 @@ pub fn take(
             }
         }
     }
-    let actions = import.taken.iter().map(|taken| {
+    let actions = pending(repository, import).into_iter().map(|taken| {
         let action = Action::new("import").text("secret", &taken.name).text("reference", taken.reference());
         let from = taken.from.iter().map(|(file, line)| format!("{}:{line}", file.display()));
         action.list("hosts", &taken.hosts).list("from", from)
