@@ -1,10 +1,10 @@
 //! Encrypting to recipients and decrypting with identities: the `age` crate, whole files in memory.
 
 use crate::base::{Error, Result, SecretBytes};
-use crate::bundle::{Identity, Recipient};
+use crate::bundle::{Identity, Recipient, header};
 use age::secrecy::SecretString;
 use age::{DecryptError, Decryptor, EncryptError, Encryptor, armor::ArmoredReader};
-use std::io::Write;
+use std::io::{Read, Write};
 
 /// Encrypts to all recipients, as a binary age file. `callbacks` speak for age plugins.
 ///
@@ -57,11 +57,27 @@ pub fn decrypt(file: &[u8], identities: &[Identity], limit: usize) -> Result<Sec
         DecryptError::PluginResolve(_) => {
             Error::new("the age plugin is not installed").hint("install it, or on a host name it in `pkeys.plugins`")
         }
-        DecryptError::InvalidHeader | DecryptError::UnknownFormat => Error::new("it is not an age file"),
+        // From memory, reading fails only where the file ends too early.
+        DecryptError::InvalidHeader | DecryptError::UnknownFormat | DecryptError::Io(_) => {
+            Error::new("it is not an age file")
+        }
         DecryptError::InvalidMac => Error::new("its header is damaged or was changed"),
         _ => Error::new("decryption failed"),
     };
-    let decryptor = Decryptor::new_buffered(ArmoredReader::new(file)).map_err(explain)?;
+    let mut plain = Vec::new();
+    // Blanks around armor are allowed.
+    let text = file.trim_ascii();
+    let file = if text.starts_with(b"-----BEGIN") {
+        let read = ArmoredReader::new(text).take(file.len() as u64 + 1).read_to_end(&mut plain);
+        read.map_err(|_| Error::new("its armor is damaged"))?;
+        plain.as_slice()
+    } else {
+        file
+    };
+    let decryptor = Decryptor::new_buffered(file).map_err(explain)?;
+    if !header::stanzas_end(file) {
+        return Err(Error::new("it is not an age file"));
+    }
     if decryptor.is_scrypt() {
         return Err(Error::new("it is encrypted with a passphrase, not to recipients"));
     }

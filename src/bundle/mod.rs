@@ -5,6 +5,7 @@
 mod age_file;
 mod archive;
 mod directory;
+mod header;
 pub mod identity;
 mod manifest;
 mod open;
