@@ -12,12 +12,13 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub struct Error {
     message: String,
     hint: Option<String>,
+    io: bool,
 }
 
 impl Error {
     /// An error that says what is wrong.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None }
+        Self { message: message.into(), hint: None, io: false }
     }
 
     /// Adds what to do next. The hint nearest to the cause wins: a second call changes nothing.
@@ -44,6 +45,11 @@ impl Error {
         self.hint.as_deref()
     }
 
+    /// Whether a file is there and could not be read or written: what it holds is not known, and may be good.
+    pub fn is_io(&self) -> bool {
+        self.io
+    }
+
     /// What is wrong, and in brackets what to do next: for lists that have one line for each fact.
     pub fn one_line(&self) -> String {
         match &self.hint {
@@ -62,7 +68,7 @@ impl Error {
             StorageFull => "no space left on the device".into(),
             _ => error.to_string(),
         };
-        let new = Self::new(format!("cannot {doing} {}: {message}", path.display()));
+        let new = Self { io: true, ..Self::new(format!("cannot {doing} {}: {message}", path.display())) };
         match error.kind() {
             StorageFull => new.hint("free some space and run it again; nothing was changed"),
             ReadOnlyFilesystem => new.hint("mount it writable and run it again; nothing was changed"),
@@ -79,6 +85,12 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// Whether what was written where a field's name belongs can be repeated. What does not look like such a name may be
+/// anything, a secret too.
+pub fn is_field_name(written: &str) -> bool {
+    (1..=32).contains(&written.len()) && written.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
+}
 
 /// The nearest of `known` to what was written, for "did you mean".
 pub fn did_you_mean<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

@@ -12,6 +12,12 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+mod directory;
+mod lock;
+
+pub use directory::replace_directory;
+pub use lock::{claim, lock_directory, sweep};
+
 /// What the names of unfinished files and directories start with.
 pub const TEMPORARY: &str = ".pkeys-tmp-";
 
@@ -26,8 +32,10 @@ pub const PRIVATE: u32 = 0o600;
 /// When it could not be written; then what was there is untouched.
 pub fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     // A link keeps pointing where it points: its target is replaced, not the link.
-    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let mode = fs::metadata(path).map_or(mode, |old| old.permissions().mode() & 0o777);
+    let failed = |e| Error::io("write", path, &e);
+    let path = &found(fs::canonicalize(path)).map_err(failed)?.unwrap_or_else(|| path.to_owned());
+    let old = found(fs::metadata(path)).map_err(failed)?;
+    let mode = old.map_or(mode, |old| old.permissions().mode() & 0o777);
     let temporary = temporary_file(path, bytes, mode)?;
     fs::rename(&temporary, path).map_err(|e| {
         let _ = fs::remove_file(&temporary);
@@ -83,23 +91,6 @@ pub fn exchange_files(one: &Path, other: &Path) -> Result<()> {
     sync_directory(parent(one))
 }
 
-/// Makes the directory `path` hold exactly `files`, replacing what was there in one step.
-///
-/// # Errors
-/// When it could not be written; then what was there is untouched.
-pub fn replace_directory(path: &Path, files: &[(&str, &[u8])]) -> Result<()> {
-    let above = parent(path);
-    make_directories(above)?;
-    let new = temporary_name(path);
-    let result = fill_directory(&new, files).and_then(|()| exchange(&new, path));
-    let swept = fs::remove_dir_all(&new);
-    result?;
-    match swept {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", &new, &e)),
-        _ => sync_directory(above),
-    }
-}
-
 /// Makes a directory and those above it; new ones get mode 0755.
 ///
 /// # Errors
@@ -116,19 +107,30 @@ pub fn make_private_directories(path: &Path) -> Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|e| Error::io("make", path, &e))
 }
 
-/// Removes a file or a whole directory. Returns false when nothing was there.
+/// Removes a file or a whole directory, in one step. Returns false when nothing was there.
 ///
 /// # Errors
-/// When it could not be removed.
+/// When it could not be removed; what is left of a directory then has a temporary name.
 pub fn remove(path: &Path) -> Result<bool> {
     let removed = match fs::symlink_metadata(path) {
-        Ok(found) if found.is_dir() => fs::remove_dir_all(path),
+        Ok(found) if found.is_dir() => {
+            let aside = temporary_name(path);
+            fs::rename(path, &aside).and_then(|()| fs::remove_dir_all(&aside))
+        }
         Ok(_) => fs::remove_file(path),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(false),
         Err(e) => Err(e),
     };
     removed.map_err(|e| Error::io("remove", path, &e))?;
     sync_directory(parent(path)).map(|()| true)
+}
+
+/// Whether something is at a path. What cannot be looked at is not taken for nothing.
+///
+/// # Errors
+/// When it cannot be said.
+pub fn exists(path: &Path) -> Result<bool> {
+    path.try_exists().map_err(|e| Error::io("read", path, &e))
 }
 
 /// Reads a public file of at most `limit` bytes; `None` when there is none.
@@ -151,23 +153,12 @@ pub fn read_secret(path: &Path, limit: usize) -> Result<Option<SecretBytes>> {
     SecretBytes::read_from(&mut file, size, limit).map(Some).map_err(|e| Error::io("read", path, &e))
 }
 
-/// Waits until no other process holds the directory's lock, and takes it. It is released when dropped.
-///
-/// # Errors
-/// When the directory cannot be opened.
-pub fn lock_directory(path: &Path) -> Result<File> {
-    let directory = File::open(path).map_err(|e| Error::io("open", path, &e))?;
-    rustix::fs::flock(&directory, rustix::fs::FlockOperation::LockExclusive)
-        .map_err(|e| Error::io("lock", path, &e.into()))?;
-    Ok(directory)
-}
-
-/// Takes away what killed runs left in a directory. Only for whoever holds the lock under which it is written.
-pub fn sweep(directory: &Path) {
-    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-        if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
-            let _ = remove(&entry.path());
-        }
+/// What was found; `None` where nothing is.
+fn found<T>(looked: std::io::Result<T>) -> std::io::Result<Option<T>> {
+    match looked {
+        Ok(found) => Ok(Some(found)),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(e),
     }
 }
 
@@ -220,37 +211,12 @@ fn write_synced(path: &Path, bytes: &[u8], mode: u32) -> std::io::Result<()> {
     file.sync_all()
 }
 
-fn fill_directory(new: &Path, files: &[(&str, &[u8])]) -> Result<()> {
-    fs::create_dir(new).map_err(|e| Error::io("make", new, &e))?;
-    for (name, bytes) in files {
-        let path = new.join(name);
-        write_synced(&path, bytes, PUBLIC).map_err(|e| Error::io("write", &path, &e))?;
-    }
-    sync_directory(new)
-}
-
-/// Puts the directory `new` at `path`; what was at `path` is at `new` afterwards.
-fn exchange(new: &Path, path: &Path) -> Result<()> {
-    use rustix::io::Errno;
-    match renameat_with(CWD, new, CWD, path, RenameFlags::EXCHANGE) {
-        Ok(()) => Ok(()),
-        Err(Errno::NOENT) => fs::rename(new, path).map_err(|e| Error::io("write", path, &e)),
-        // A file system that cannot exchange: one step more, and a moment with nothing at `path`.
-        Err(Errno::INVAL | Errno::NOSYS) => {
-            let old = temporary_name(path);
-            fs::rename(path, &old).map_err(|e| Error::io("replace", path, &e))?;
-            if let Err(e) = fs::rename(new, path) {
-                let _ = fs::rename(&old, path);
-                return Err(Error::io("write", path, &e));
-            }
-            fs::rename(&old, new).map_err(|e| Error::io("remove", &old, &e))
-        }
-        Err(e) => Err(Error::io("write", path, &e.into())),
-    }
-}
-
+/// Makes what was renamed or removed in a directory last.
 fn sync_directory(path: &Path) -> Result<()> {
-    File::open(path).and_then(|d| d.sync_all()).map_err(|e| Error::io("write", path, &e))
+    File::open(path).and_then(|directory| directory.sync_all()).map_err(|e| {
+        let what = format!("{} was changed, but may not be after a power failure: {}", path.display(), e.kind());
+        Error::new(what).hint("look at the disk and at the directory's owner and mode; then run it again")
+    })
 }
 
 #[cfg(test)]
