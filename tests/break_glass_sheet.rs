@@ -61,11 +61,11 @@ fn each_sheet_is_one_page_of_a4_and_letter_and_its_code_is_read_back() {
         return;
     }
     let sandbox = Sandbox::empty();
-    let key = BreakGlassIdentity::generate().unwrap();
-    let share = split(&key, 3, 5).unwrap().remove(1);
-    for about in [ABOUT, WIDE] {
+    let keys = [BreakGlassIdentity::generate().unwrap(), BreakGlassIdentity::generate_post_quantum().unwrap()];
+    for (key, about) in keys.iter().flat_map(|key| [(key, ABOUT), (key, WIDE)]) {
+        let share = split(key, 3, 5).unwrap().remove(1);
         let sheets = [
-            (key_sheet(&key, &about).unwrap(), text(key.text())),
+            (key_sheet(key, &about).unwrap(), text(key.text())),
             (share_sheet(&share, key.recipient(), &about).unwrap(), text(&share.text())),
         ];
         for (sheet, secret) in &sheets {

@@ -27,7 +27,7 @@ mod tree;
 mod units;
 
 pub use asked::Asked;
-pub use console::given;
+pub use console::{given, make_identity};
 pub use install::{Options, install};
 pub use outcome::{Outcome, Status};
 pub use receive::{Received, receive};

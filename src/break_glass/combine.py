@@ -10,7 +10,8 @@ import binascii
 import sys
 
 ALPHABET = "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L"
-PREFIX = "PKEYS-SHARE-1"
+# What a share begins with, and the key that it is of: the second one is post-quantum.
+KINDS = {"PKEYS-SHARE-1": "AGE-SECRET-KEY-1", "PKEYS-SHARE-PQ-1": "AGE-SECRET-KEY-PQ-1"}
 
 
 def bech32_checksum(prefix, values):
@@ -52,8 +53,8 @@ def read_shares(lines):
         words = line.upper().split()
         if not words:
             continue
-        if words[0].startswith(PREFIX):
-            whole.append("".join(words)[len(PREFIX):])
+        if words[0].startswith("PKEYS-"):
+            whole.append("".join(words).split("1", 1)[-1])
             continue
         label, text = words[0], "".join(words[1:]).replace("-", "")
         if "%04X" % binascii.crc_hqx((label + text[:-4]).encode(), 0xFFFF) != text[-4:]:
@@ -65,14 +66,16 @@ def read_shares(lines):
 
 def read_bytes(number, text):
     values = [ALPHABET.find(c) for c in text]
-    if len(text) != 69 or -1 in values or bech32_checksum(PREFIX[:-1], values[:-6]) != values[-6:]:
+    kinds = [kind for kind in KINDS if bech32_checksum(kind[:-1], values[:-6]) == values[-6:]]
+    if len(text) != 69 or -1 in values or not kinds:
         sys.exit("the %d. share is damaged or not complete" % number)
     bits = "".join("{:05b}".format(value) for value in values[:-6])
-    return int(bits[: 39 * 8], 2).to_bytes(39, "big")
+    return KINDS[kinds[0]], int(bits[: 39 * 8], 2).to_bytes(39, "big")
 
 
-shares = [read_bytes(i + 1, text) for i, text in enumerate(read_shares(sys.stdin))]
-if not shares or len({share[:6] for share in shares}) != 1:
+read = [read_bytes(i + 1, text) for i, text in enumerate(read_shares(sys.stdin))]
+shares = [share for _, share in read]
+if not shares or len({(kind, share[:6]) for kind, share in read}) != 1:
     sys.exit("these are not shares of one key")
 points = {share[6]: share[7:] for share in shares}
 if len(points) < shares[0][4]:
@@ -88,4 +91,5 @@ for x, ys in points.items():
 
 bits = "".join("{:08b}".format(byte) for byte in key) + "0" * 4
 values = [int(bits[i : i + 5], 2) for i in range(0, 260, 5)]
-print("AGE-SECRET-KEY-1" + "".join(ALPHABET[v] for v in values + bech32_checksum("age-secret-key-", values)))
+start = read[0][0]
+print(start + "".join(ALPHABET[v] for v in values + bech32_checksum(start[:-1], values)))

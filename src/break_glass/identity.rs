@@ -1,47 +1,65 @@
-//! A break-glass identity: an age X25519 key that exists in memory only.
+//! A break-glass identity: an age key, X25519 or post-quantum, that exists in memory only.
 
-use super::bech32;
+use super::lines::{KEY, KEY_PQ, Kind};
 use crate::base::{Error, Result, SecretBytes};
-use crate::bundle::{Identity, Recipient, identity, lock, sha256_hex};
+use crate::bundle::{Identity, Recipient, bech32, hybrid, identity, lock, sha256_hex};
 use age::secrecy::ExposeSecret;
 
-/// What stands before the `1` of an age identity.
+/// What stands before the `1` of an age X25519 identity.
 const PREFIX: &str = "age-secret-key-";
 
 /// The private key that opens everything. It prints nothing and is wiped when dropped.
 pub struct BreakGlassIdentity {
-    /// `AGE-SECRET-KEY-1…`, in capitals.
+    /// `AGE-SECRET-KEY-1…` or `AGE-SECRET-KEY-PQ-1…`, in capitals.
     text: SecretBytes,
     recipient: Recipient,
 }
 
 impl BreakGlassIdentity {
-    /// Makes a new one.
+    /// Makes a new one, X25519.
     ///
     /// # Errors
     /// Never, unless the age crate makes a key that it cannot read.
     pub fn generate() -> Result<Self> {
-        Self::of(&age::x25519::Identity::generate())
+        let key = age::x25519::Identity::generate();
+        Self::parse(key.to_string().expose_secret())
     }
 
-    /// Reads `AGE-SECRET-KEY-1…`, in capitals or not.
+    /// Makes a new one, ML-KEM-768 with X25519.
     ///
     /// # Errors
-    /// When it is no age X25519 identity. The text is not repeated.
+    /// Never, unless a key is made that cannot be read.
+    pub fn generate_post_quantum() -> Result<Self> {
+        Self::parse(hybrid::generate().expose_str().unwrap_or_default())
+    }
+
+    /// Reads `AGE-SECRET-KEY-1…` or `AGE-SECRET-KEY-PQ-1…`, in capitals or not.
+    ///
+    /// # Errors
+    /// When it is no such identity. The text is not repeated.
     pub fn parse(text: &str) -> Result<Self> {
-        let key = text.trim().parse::<age::x25519::Identity>().map_err(|_| {
+        let wrong = || {
             Error::new("the key does not fit its own checksum")
                 .hint("compare it with the sheet, character by character; B, I, O and 1 never stand behind the first 1")
-        })?;
-        Self::of(&key)
+        };
+        let read = |prefix| Some(bech32::encode(prefix, bech32::decode(prefix, text.trim())?.expose()));
+        let text = read(PREFIX).or_else(|| read(hybrid::IDENTITY)).ok_or_else(wrong)?;
+        let found = identity::parse(&text, "the break-glass key", age::NoCallbacks).map_err(|_| wrong())?;
+        let recipient = found.first().and_then(Identity::recipient).cloned().ok_or_else(wrong)?;
+        Ok(Self { text, recipient })
     }
 
-    fn of(key: &age::x25519::Identity) -> Result<Self> {
-        let text = SecretBytes::copy_of(key.to_string().expose_secret().as_bytes());
-        Ok(Self { text, recipient: key.to_public().to_string().parse()? })
+    /// Whether it is ML-KEM-768 with X25519.
+    pub fn is_post_quantum(&self) -> bool {
+        self.recipient.is_post_quantum() == Some(true)
     }
 
-    /// The text of an age identity: `AGE-SECRET-KEY-1…` without a newline.
+    /// How it stands on paper.
+    pub(super) fn kind(&self) -> &'static Kind {
+        if self.is_post_quantum() { &KEY_PQ } else { &KEY }
+    }
+
+    /// The text of an age identity: `AGE-SECRET-KEY-1…` or `AGE-SECRET-KEY-PQ-1…`, without a newline.
     pub fn text(&self) -> &SecretBytes {
         &self.text
     }
@@ -70,23 +88,20 @@ impl BreakGlassIdentity {
     /// # Errors
     /// When the passphrase is empty or no text.
     pub fn locked_file(&self, passphrase: &SecretBytes) -> Result<Vec<u8>> {
-        let head = format!("# pkeys break-glass identity {}\n# public key: {}\n", self.fingerprint(), self.recipient);
-        let mut plain = SecretBytes::with_capacity(head.len() + self.text.len() + 1);
-        for part in [head.as_bytes(), self.text.expose(), b"\n"] {
-            plain.extend(part);
-        }
-        lock(&plain, passphrase)
+        let what = format!("pkeys break-glass identity {}", self.fingerprint());
+        lock(&hybrid::file(&what, &self.recipient.to_string(), self.text.expose()), passphrase)
     }
 
     /// The key's 32 bytes, for sharing.
     pub(super) fn scalar(&self) -> Result<SecretBytes> {
         let text = self.text.expose_str().unwrap_or_default();
-        bech32::decode(PREFIX, text).ok_or_else(|| Error::new("the break-glass key cannot be read"))
+        bech32::decode(prefix(self.is_post_quantum()), text)
+            .ok_or_else(|| Error::new("the break-glass key cannot be read"))
     }
 
-    /// The identity of 32 bytes.
-    pub(super) fn from_scalar(scalar: &[u8]) -> Result<Self> {
-        Self::parse(bech32::encode(PREFIX, scalar).expose_str().unwrap_or_default())
+    /// The identity of 32 bytes: X25519's scalar, or the seed of a post-quantum key.
+    pub(super) fn from_scalar(scalar: &[u8], post_quantum: bool) -> Result<Self> {
+        Self::parse(bech32::encode(prefix(post_quantum), scalar).expose_str().unwrap_or_default())
     }
 }
 
@@ -94,6 +109,10 @@ impl std::fmt::Debug for BreakGlassIdentity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "[break-glass identity {}]", self.fingerprint())
     }
+}
+
+fn prefix(post_quantum: bool) -> &'static str {
+    if post_quantum { hybrid::IDENTITY } else { PREFIX }
 }
 
 /// Eight hexadecimal digits that name a break-glass identity: the start of the SHA-256 of its recipient, which is
@@ -125,21 +144,29 @@ mod tests {
         }
     }
 
+    fn both() -> [BreakGlassIdentity; 2] {
+        [BreakGlassIdentity::generate().unwrap(), BreakGlassIdentity::generate_post_quantum().unwrap()]
+    }
+
     #[test]
     fn what_is_encrypted_to_its_recipient_it_opens() {
-        let key = BreakGlassIdentity::generate().unwrap();
-        let plain = SecretBytes::copy_of(b"hunter2");
-        let file = encrypt(&plain, std::slice::from_ref(key.recipient()), age::NoCallbacks).unwrap();
-        assert_eq!(decrypt(&file, &[key.to_identity().unwrap()], 100).unwrap(), plain);
+        for key in both() {
+            let plain = SecretBytes::copy_of(b"hunter2");
+            let file = encrypt(&plain, std::slice::from_ref(key.recipient()), age::NoCallbacks).unwrap();
+            assert_eq!(decrypt(&file, &[key.to_identity().unwrap()], 100).unwrap(), plain);
+        }
     }
 
     #[test]
     fn its_32_bytes_give_the_same_text_again_and_debug_says_the_fingerprint_only() {
-        let key = BreakGlassIdentity::generate().unwrap();
-        let again = BreakGlassIdentity::from_scalar(key.scalar().unwrap().expose()).unwrap();
-        assert_eq!(key.text(), again.text());
-        assert_eq!(key.scalar().unwrap().len(), 32);
-        assert_eq!(format!("{key:?}"), format!("[break-glass identity {}]", key.fingerprint()));
+        for key in both() {
+            let scalar = key.scalar().unwrap();
+            let again = BreakGlassIdentity::from_scalar(scalar.expose(), key.is_post_quantum()).unwrap();
+            assert_eq!(key.text(), again.text());
+            assert_eq!(scalar.len(), 32);
+            assert!(key.text().expose_str().unwrap().starts_with(key.kind().prefix));
+            assert_eq!(format!("{key:?}"), format!("[break-glass identity {}]", key.fingerprint()));
+        }
     }
 
     #[test]
@@ -151,12 +178,13 @@ mod tests {
 
     #[test]
     fn a_file_behind_a_passphrase_opens_with_it_and_with_no_other() {
-        let key = BreakGlassIdentity::generate().unwrap();
-        let file = key.locked_file(&SecretBytes::copy_of(b"correct horse")).unwrap();
-        let file = SecretBytes::new(file);
-        let found = identity::parse(&file, "FILE", Knows("correct horse")).unwrap();
-        assert_eq!(found[0].public(), Some(key.recipient().id()));
-        assert!(identity::parse(&file, "FILE", Knows("wrong")).is_err());
-        assert!(key.locked_file(&SecretBytes::copy_of(b"")).is_err());
+        for key in both() {
+            let file = key.locked_file(&SecretBytes::copy_of(b"correct horse")).unwrap();
+            let file = SecretBytes::new(file);
+            let found = identity::parse(&file, "FILE", Knows("correct horse")).unwrap();
+            assert_eq!(found[0].recipient(), Some(key.recipient()));
+            assert!(identity::parse(&file, "FILE", Knows("wrong")).is_err());
+            assert!(key.locked_file(&SecretBytes::copy_of(b"")).is_err());
+        }
     }
 }

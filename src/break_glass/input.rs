@@ -1,6 +1,6 @@
 //! What a person gives as the break-glass key: a file's bytes or what was typed, recognized by itself.
 
-use super::lines::{KEY, Kind, SHARE};
+use super::lines::{KEY, KEY_PQ, Kind, SHARE, SHARE_PQ};
 use super::typed::{TypedLine, join};
 use super::{BreakGlassIdentity, Share};
 use crate::base::{Error, Result, SecretBytes};
@@ -34,9 +34,9 @@ pub fn parse_input(given: &SecretBytes) -> Result<Input> {
     let mut shares = Vec::new();
     let mut lines = Vec::new();
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
-        if let Some(whole) = whole(&KEY, line) {
+        if let Some(whole) = whole(&KEY, line).or_else(|| whole(&KEY_PQ, line)) {
             keys.extend(whole);
-        } else if let Some(whole) = whole(&SHARE, line) {
+        } else if let Some(whole) = whole(&SHARE, line).or_else(|| whole(&SHARE_PQ, line)) {
             shares.extend(whole);
         } else {
             lines.push(TypedLine::read(line));
@@ -46,8 +46,10 @@ pub fn parse_input(given: &SecretBytes) -> Result<Input> {
         ([], [], []) => Err(Error::new("nothing was given").hint(WANTED)),
         ([key], [], []) => Ok(Input::Identity(BreakGlassIdentity::parse(key.expose_str().unwrap_or_default())?)),
         ([], [], lines) if lines.iter().all(|line| line.label.is_none_or(|label| label.share.is_none())) => {
-            let text = join(&KEY, None, &lines.iter().collect::<Vec<_>>())?;
-            Ok(Input::Identity(BreakGlassIdentity::parse(text.expose_str().unwrap_or_default())?))
+            let lines: Vec<_> = lines.iter().collect();
+            let read = |kind| BreakGlassIdentity::parse(join(kind, None, &lines)?.expose_str().unwrap_or_default());
+            // The lines do not say which kind of key they are of; its checksum does.
+            Ok(Input::Identity(read(&KEY_PQ).or_else(|_| read(&KEY))?))
         }
         ([], shares, lines) => typed_shares(shares, lines).map(Input::Shares),
         ([_, _, ..], [], []) => Err(Error::new("that holds more than one key").hint("give the break-glass key alone")),
@@ -55,8 +57,8 @@ pub fn parse_input(given: &SecretBytes) -> Result<Input> {
     }
 }
 
-const WANTED: &str = "give the age identity (AGE-SECRET-KEY-1…), its file behind a passphrase, the lines of the sheet, \
-                      or the shares";
+const WANTED: &str = "give the age identity (AGE-SECRET-KEY-1… or AGE-SECRET-KEY-PQ-1…), its file behind a passphrase, \
+                      the lines of the sheet, or the shares";
 
 /// What is `PREFIX…` as a whole, in capitals and without spaces. The prefix alone, as it stands above the sheet's lines,
 /// says nothing: then there is nothing inside.
@@ -99,9 +101,11 @@ fn typed_shares(whole: &[SecretBytes], lines: &[TypedLine]) -> Result<Vec<Share>
 }
 
 fn one_share(number: u8, lines: &[&TypedLine]) -> Result<Share> {
-    let text = join(&SHARE, Some(number), lines)?;
-    let share =
-        Share::parse(text.expose_str().unwrap_or_default()).map_err(|e| e.context(format!("share {number}")))?;
+    let read = |kind| {
+        let text = join(kind, Some(number), lines)?;
+        Share::parse(text.expose_str().unwrap_or_default()).map_err(|e| e.context(format!("share {number}")))
+    };
+    let share = read(&SHARE_PQ).or_else(|_| read(&SHARE))?;
     if share.number() == number {
         return Ok(share);
     }

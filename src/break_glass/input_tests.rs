@@ -12,8 +12,37 @@ fn key() -> BreakGlassIdentity {
 /// A share as its sheet prints it.
 fn printed(share: &Share) -> String {
     let text = share.text();
+    paper(share.kind(), text.expose_str().unwrap(), Some(share.number()))
+}
+
+fn paper(kind: &Kind, text: &str, share: Option<u8>) -> String {
     let print = |line: lines::Line| format!("{} {} {}\n", line.label, line.groups.join(" "), line.checksum);
-    lines::lines(&SHARE, text.expose_str().unwrap(), Some(share.number())).into_iter().map(print).collect()
+    lines::lines(kind, text, share).into_iter().map(print).collect()
+}
+
+#[test]
+fn a_post_quantum_key_is_read_from_its_text_its_lines_and_its_shares() {
+    let key = BreakGlassIdentity::generate_post_quantum().unwrap();
+    let text = key.text().expose_str().unwrap();
+    let lines = paper(key.kind(), text, None);
+    for way in [text, &text.to_lowercase(), &lines, &format!("AGE-SECRET-KEY-PQ-1\n{lines}")] {
+        let Input::Identity(found) = given(way).unwrap() else { panic!() };
+        assert_eq!(found.text(), key.text());
+    }
+    let shares = split(&key, 2, 3).unwrap();
+    let whole = shares[2].text();
+    assert!(whole.expose_str().unwrap().starts_with("PKEYS-SHARE-PQ-1"));
+    let Input::Shares(found) = given(&(printed(&shares[0]) + whole.expose_str().unwrap())).unwrap() else { panic!() };
+    assert_eq!(super::super::combine(&found).unwrap().text(), key.text());
+}
+
+#[test]
+fn shares_of_a_classic_and_of_a_post_quantum_key_are_told_apart() {
+    let (one, other) = (split(&key(), 2, 2).unwrap(), BreakGlassIdentity::generate_post_quantum().unwrap());
+    let other = split(&other, 2, 2).unwrap();
+    let Input::Shares(found) = given(&(printed(&one[0]) + &printed(&other[1]))).unwrap() else { panic!() };
+    let error = super::super::combine(&found).unwrap_err();
+    assert!(error.message().starts_with("share "), "{error:?}");
 }
 
 #[test]
@@ -88,4 +117,27 @@ fn what_it_is_not_is_said_with_what_is_wanted_and_never_repeated() {
         assert!(!said.contains("hunter2") && !said.contains("HUNTER2") && !said.contains(&text[16..30]), "{said}");
     }
     assert!(parse_input(&SecretBytes::copy_of(b"\xff\xfe")).is_err());
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+    #[test]
+    fn a_whole_identity_is_read_in_any_case_and_with_any_blanks_and_no_slip_goes_unseen(
+        scalar in proptest::prelude::any::<[u8; 32]>(),
+        blanks in proptest::collection::vec((17..74_usize, "[ \t]{1,2}"), 0..5),
+        (at, new) in (16..74_usize, "[A-Z0-9]"),
+    ) {
+        let key = BreakGlassIdentity::from_scalar(&scalar, false).unwrap();
+        let text = key.text().expose_str().unwrap().to_owned();
+        let mut spaced = text.to_lowercase();
+        let mut places = blanks.clone();
+        places.sort();
+        places.iter().rev().for_each(|(at, blank)| spaced.insert_str(*at, blank));
+        let Input::Identity(found) = given(&spaced).unwrap() else { panic!() };
+        proptest::prop_assert!(found.text() == key.text());
+        proptest::prop_assume!(text[at..=at] != new);
+        let mut slip = text;
+        slip.replace_range(at..=at, &new);
+        proptest::prop_assert!(given(&slip).is_err());
+    }
 }

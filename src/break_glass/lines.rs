@@ -25,8 +25,12 @@ pub struct Kind {
 
 /// The key: an age identity of 32 bytes.
 pub const KEY: Kind = Kind { prefix: "AGE-SECRET-KEY-1", characters: 58 };
-/// One share of it: see `share`.
+/// The same of a post-quantum key. Its lines look like those of the other; Bech32's checksum tells them apart.
+pub const KEY_PQ: Kind = Kind { prefix: "AGE-SECRET-KEY-PQ-1", ..KEY };
+/// One share of a key: see `share`.
 pub const SHARE: Kind = Kind { prefix: "PKEYS-SHARE-1", characters: 69 };
+/// One share of a post-quantum key.
+pub const SHARE_PQ: Kind = Kind { prefix: "PKEYS-SHARE-PQ-1", ..SHARE };
 
 impl Kind {
     /// How many lines it has.

@@ -2,7 +2,6 @@
 //!
 //! Holds no command and touches no file: all is in memory, and what is secret is wiped. May import `base` and `bundle`.
 
-mod bech32;
 mod identity;
 mod input;
 mod lines;

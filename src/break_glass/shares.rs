@@ -22,10 +22,9 @@ pub fn split(key: &BreakGlassIdentity, threshold: u8, count: u8) -> Result<Vec<S
     let scalar = key.scalar()?;
     let points = Gf256::split_bytes(threshold.into(), count.into(), scalar.expose(), UnwrapErr(SysRng))
         .map_err(|_| Error::new("the key could not be shared"))?;
-    let fingerprint = key.fingerprint();
     let points = points.into_iter().map(SecretBytes::new);
     let shares: Vec<_> =
-        points.map(|point| Share::new(&fingerprint, threshold, count, point.expose())).collect::<Result<_>>()?;
+        points.map(|point| Share::new(key, threshold, count, point.expose())).collect::<Result<_>>()?;
     // Proven before anybody relies on it.
     if combine(&shares)?.text() == key.text() { Ok(shares) } else { Err(Error::new("the key could not be shared")) }
 }
@@ -92,8 +91,9 @@ fn interpolate(shares: &[&Share]) -> Option<BreakGlassIdentity> {
     let mut points: Vec<Vec<u8>> = shares.iter().map(|share| share.point().to_vec()).collect();
     let scalar = Gf256::combine_bytes(&points).map(SecretBytes::new);
     points.iter_mut().for_each(Zeroize::zeroize);
-    let key = BreakGlassIdentity::from_scalar(scalar.ok()?.expose()).ok()?;
-    (key.fingerprint() == shares.first()?.fingerprint()).then_some(key)
+    let first = shares.first()?;
+    let key = BreakGlassIdentity::from_scalar(scalar.ok()?.expose(), first.is_post_quantum()).ok()?;
+    (key.fingerprint() == first.fingerprint()).then_some(key)
 }
 
 #[cfg(test)]

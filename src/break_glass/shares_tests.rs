@@ -11,8 +11,13 @@ fn again(share: &Share) -> Share {
 
 #[test]
 fn any_three_of_five_open_it_and_no_two_do() {
-    let key = key();
-    let shares = split(&key, 3, 5).unwrap();
+    for key in [key(), BreakGlassIdentity::generate_post_quantum().unwrap()] {
+        any_three_of_five(&key);
+    }
+}
+
+fn any_three_of_five(key: &BreakGlassIdentity) {
+    let shares = split(key, 3, 5).unwrap();
     for chosen in 1_u32..32 {
         let some: Vec<_> = (0..5).filter(|bit| chosen >> bit & 1 == 1).map(|bit| again(&shares[bit])).collect();
         match combine(&some) {
@@ -43,10 +48,10 @@ const OF_VAULT: [(u8, &str); 3] = [
 #[test]
 fn shares_made_by_vaults_implementation_are_combined() {
     let byte = |hex: &str, at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
-    let key = BreakGlassIdentity::from_scalar(&(0..32).collect::<Vec<_>>()).unwrap();
+    let key = BreakGlassIdentity::from_scalar(&(0..32).collect::<Vec<_>>(), false).unwrap();
     let share = |(x, y): &(u8, &str)| {
         let point: Vec<_> = [*x].into_iter().chain((0..64).step_by(2).map(|at| byte(y, at))).collect();
-        Share::new(&key.fingerprint(), 3, 5, &point).unwrap()
+        Share::new(&key, 3, 5, &point).unwrap()
     };
     let shares: Vec<_> = OF_VAULT.iter().map(share).collect();
     assert_eq!(combine(&shares).unwrap().text(), key.text());
@@ -100,8 +105,8 @@ fn debug_prints_no_value() {
 proptest! {
     #[test]
     fn any_damage_to_a_share_is_found(at in 0..82_usize, new in "[A-Z0-9]") {
-        let key = BreakGlassIdentity::from_scalar(&[9; 32]).unwrap();
-        let share = Share::new(&key.fingerprint(), 2, 3, &[5; 33]).unwrap();
+        let key = BreakGlassIdentity::from_scalar(&[9; 32], false).unwrap();
+        let share = Share::new(&key, 2, 3, &[5; 33]).unwrap();
         let mut text = share.text().expose_str().unwrap().to_owned();
         prop_assert_eq!(text.len(), 82);
         prop_assume!(text[at..=at] != new);
@@ -110,11 +115,17 @@ proptest! {
     }
 
     #[test]
-    fn any_key_is_shared_and_found_again(scalar in any::<[u8; 32]>(), threshold in 2..6_u8, more in 0..4_u8) {
-        let key = BreakGlassIdentity::from_scalar(&scalar).unwrap();
-        let shares = split(&key, threshold, threshold + more).unwrap();
-        let last = &shares[usize::from(more)..];
-        prop_assert_eq!(last.len(), usize::from(threshold));
-        prop_assert!(combine(&last.iter().map(again).collect::<Vec<_>>()).unwrap().text() == key.text());
+    fn any_that_suffice_find_the_key_and_one_fewer_do_not(
+        scalar in any::<[u8; 32]>(),
+        (threshold, order) in (2..6_u8, 0..4_u8).prop_flat_map(|(k, more)| (Just(k), Just((0..k + more).collect::<Vec<_>>()).prop_shuffle())),
+    ) {
+        let key = BreakGlassIdentity::from_scalar(&scalar, false).unwrap();
+        let count = u8::try_from(order.len()).unwrap();
+        let shares = split(&key, threshold, count).unwrap();
+        let chosen: Vec<_> = order.iter().take(threshold.into()).map(|at| again(&shares[usize::from(*at)])).collect();
+        prop_assert!(combine(&chosen).unwrap().text() == key.text());
+        let fewer: Vec<_> = chosen[1..].iter().collect();
+        prop_assert!(fewer.len() < 2 || interpolate(&fewer).is_none());
+        prop_assert!(combine(&fewer.into_iter().map(again).collect::<Vec<_>>()).is_err());
     }
 }

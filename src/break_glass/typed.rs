@@ -2,9 +2,9 @@
 //!
 //! What is wrong is named by its line and never repeated.
 
-use super::bech32::ALPHABET;
 use super::lines::{CHECKSUM, Kind, checksum, label};
 use crate::base::{Error, Result, SecretBytes};
+use crate::bundle::bech32::ALPHABET;
 
 /// What a line is said to be: line `line`, of share `share` if it is of a share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

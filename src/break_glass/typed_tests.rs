@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 /// The lines of a key that is always the same, as the sheet prints them.
 fn sheet() -> (String, Vec<String>) {
-    let key = BreakGlassIdentity::from_scalar(&[7; 32]).unwrap();
+    let key = BreakGlassIdentity::from_scalar(&[7; 32], false).unwrap();
     let text = key.text().expose_str().unwrap().to_owned();
     let print = |line: super::super::lines::Line| format!("{} {} {}", line.label, line.groups.join(" "), line.checksum);
     let printed = lines(&KEY, &text, None).into_iter().map(print).collect();
@@ -82,7 +82,7 @@ fn place(index: usize) -> usize {
 proptest! {
     #[test]
     fn any_key_is_read_back(scalar in any::<[u8; 32]>()) {
-        let key = BreakGlassIdentity::from_scalar(&scalar).unwrap();
+        let key = BreakGlassIdentity::from_scalar(&scalar, false).unwrap();
         let text = key.text().expose_str().unwrap();
         let typed: Vec<_> = lines(&KEY, text, None).iter()
             .map(|line| TypedLine::read(&format!("{}{}", line.groups.concat(), line.checksum))).collect();

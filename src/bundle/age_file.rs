@@ -1,7 +1,7 @@
 //! Encrypting to recipients and decrypting with identities: the `age` crate, whole files in memory.
 
 use crate::base::{Error, Result, SecretBytes};
-use crate::bundle::{Identity, Recipient, header};
+use crate::bundle::{Identity, Recipient, check_mixture, header};
 use age::secrecy::SecretString;
 use age::{DecryptError, Decryptor, EncryptError, Encryptor, armor::ArmoredReader};
 use std::io::{Read, Write};
@@ -9,13 +9,15 @@ use std::io::{Read, Write};
 /// Encrypts to all recipients, as a binary age file. `callbacks` speak for age plugins.
 ///
 /// # Errors
-/// When there is no recipient, or a plugin is missing or fails.
+/// When there is no recipient, post-quantum recipients stand beside others, or a plugin is missing or fails.
 pub fn encrypt(plaintext: &SecretBytes, recipients: &[Recipient], callbacks: impl age::Callbacks) -> Result<Vec<u8>> {
+    check_mixture(recipients)?;
     let recipients: Vec<_> = recipients.iter().map(|r| r.to_age(callbacks.clone())).collect::<Result<_>>()?;
     let wrap = |e: &EncryptError| match e {
         EncryptError::MissingRecipients => Error::new("there is no recipient to encrypt to"),
+        // What only a plugin knew.
         EncryptError::IncompatibleRecipients { .. } => Error::new("the recipients cannot be combined in one file")
-            .hint("post-quantum recipients stand only beside post-quantum recipients"),
+            .hint("post-quantum recipients stand only beside post-quantum recipients: ask the plugin for one"),
         EncryptError::Plugin(_) => Error::new("the age plugin failed to encrypt"),
         _ => Error::new("encryption failed"),
     };
@@ -54,7 +56,7 @@ pub fn decrypt(file: &[u8], identities: &[Identity], limit: usize) -> Result<Sec
     let explain = |e: DecryptError| match e {
         DecryptError::NoMatchingKeys => Error::new("no identity here can decrypt it"),
         DecryptError::Plugin(_) => Error::new("the age plugin failed to decrypt"),
-        DecryptError::PluginResolve(_) => {
+        DecryptError::MissingPlugin { .. } => {
             Error::new("the age plugin is not installed").hint("install it, or on a host name it in `pkeys.plugins`")
         }
         // From memory, reading fails only where the file ends too early.

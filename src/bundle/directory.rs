@@ -91,6 +91,15 @@ impl Authentic {
     }
 }
 
+/// The manifest at `directory` of a bundle that is not whole, if it can be understood. Nobody proved it: for its number alone.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn unproven(directory: &Path) -> Result<Option<Manifest>> {
+    let bytes = files::read(&directory.join(MANIFEST), MAX_MANIFEST)?;
+    Ok(bytes.and_then(|bytes| Manifest::parse(&bytes).ok()))
+}
+
 /// Replaces the bundle at `directory`, all three files or none.
 ///
 /// # Errors

@@ -12,7 +12,7 @@ pub(super) fn stanzas_end(file: &[u8]) -> bool {
         if !line.starts_with(b"->") {
             return line.starts_with(b"---");
         }
-        while lines.peek().is_some_and(|line| line.len() == COLUMNS) {
+        while lines.peek().is_some_and(|line| line.len() == COLUMNS && !line.starts_with(b"-")) {
             lines.next();
         }
         let last = lines.next();
@@ -39,6 +39,7 @@ mod tests {
             (format!("-> a\n{full}\n"), false),
             (format!("-> a\nAA\n-> b\n{full}\n"), false),
             ("-> a\nAA\nAA\n".to_owned(), false),
+            (format!("-> a\n---{}\nAA\n", &full[3..]), false),
         ] {
             let file = format!("age-encryption.org/v1\n{stanzas}--- mac\npayload\n->");
             assert_eq!(stanzas_end(file.as_bytes()), good, "{stanzas}");

@@ -1,6 +1,7 @@
 //! Identities: the private keys that decrypt.
 
 use crate::base::{Error, Result, SecretBytes, files};
+use crate::bundle::{Recipient, hybrid};
 use age::secrecy::SecretString;
 use std::path::Path;
 
@@ -10,13 +11,18 @@ const MAX_FILE: usize = 1024 * 1024;
 /// A private key that decrypts, with its public name where that is known.
 pub struct Identity {
     key: Box<dyn age::Identity + Send + Sync>,
-    public: Option<String>,
+    public: Option<Recipient>,
 }
 
 impl Identity {
-    /// The recipient that it decrypts for; unknown for plugins.
+    /// How the public manifest names the recipient that it decrypts for; unknown for plugins.
     pub fn public(&self) -> Option<&str> {
-        self.public.as_deref()
+        self.public.as_ref().map(Recipient::id)
+    }
+
+    /// The recipient that it decrypts for; unknown for plugins.
+    pub fn recipient(&self) -> Option<&Recipient> {
+        self.public.as_ref()
     }
 
     pub(super) fn as_age(&self) -> &dyn age::Identity {
@@ -71,8 +77,7 @@ fn ssh(bytes: &[u8], from: &str, callbacks: &impl age::Callbacks) -> Result<Iden
         Ssh::Unsupported(_) => return Err(unsupported()),
     };
     let public = age::ssh::Recipient::try_from(key.clone()).map_err(|_| unsupported())?;
-    let public = public.to_string().parse::<crate::bundle::Recipient>()?;
-    Ok(Identity { key: Box::new(key), public: Some(public.id().into()) })
+    Ok(Identity { key: Box::new(key), public: Some(public.to_string().parse()?) })
 }
 
 fn age_keys(bytes: &SecretBytes, from: &str, callbacks: impl age::Callbacks) -> Result<Vec<Identity>> {
@@ -83,7 +88,10 @@ fn age_keys(bytes: &SecretBytes, from: &str, callbacks: impl age::Callbacks) -> 
             continue;
         }
         if let Ok(key) = line.parse::<age::x25519::Identity>() {
-            let public = Some(key.to_public().to_string());
+            let public = Some(key.to_public().to_string().parse()?);
+            found.push(Identity { key: Box::new(key), public });
+        } else if let Some(key) = hybrid::Identity::parse(line) {
+            let public = Some(key.to_public().to_string().parse()?);
             found.push(Identity { key: Box::new(key), public });
         } else if let Ok(key) = line.parse::<age::plugin::Identity>() {
             let plugin =
@@ -94,14 +102,24 @@ fn age_keys(bytes: &SecretBytes, from: &str, callbacks: impl age::Callbacks) -> 
             })?;
             found.push(Identity { key: Box::new(plugin), public: None });
         } else {
-            return Err(Error::new(format!("line {} of {from} is not an age identity", number + 1)));
+            return Err(no_identity(line, &format!("line {} of {from}", number + 1)));
         }
     }
     if found.is_empty() {
-        return Err(Error::new(format!("{from} holds no identity"))
-            .hint("an identity is an age key file (AGE-SECRET-KEY-1…) or an OpenSSH private key"));
+        return Err(Error::new(format!("{from} holds no identity")).hint(
+            "an identity is an age key file (AGE-SECRET-KEY-1… or AGE-SECRET-KEY-PQ-1…) or an OpenSSH private key",
+        ));
     }
     Ok(found)
+}
+
+/// What is wrong with a line that is no identity. It may be a secret all the same, and is not repeated.
+fn no_identity(text: &str, place: &str) -> Error {
+    if text.to_ascii_uppercase().starts_with("AGE-SECRET-KEY-") {
+        return Error::new(format!("{place} is an age identity that does not fit its own checksum"))
+            .hint("a character was changed or is missing: restore the file from its backup");
+    }
+    Error::new(format!("{place} is not an age identity"))
 }
 
 fn behind_passphrase(bytes: &[u8], from: &str, callbacks: &impl age::Callbacks) -> Result<SecretBytes> {

@@ -170,4 +170,27 @@ pub(super) mod tests {
         escape.secrets[0].reference = "age:\u{1b}[2J".into();
         assert!(Manifest::parse(&escape.to_bytes()).is_err());
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_manifest_is_read_as_it_was_written(
+            (host, generation, size) in ("[A-Za-z0-9][A-Za-z0-9._-]{0,20}", proptest::num::u64::ANY, proptest::num::u64::ANY),
+            secrets in proptest::collection::btree_map("[A-Za-z0-9][A-Za-z0-9._-]{0,20}", ("\\PC{0,20}", "\\PC{0,20}"), 0..5),
+            recipients in proptest::collection::vec("\\PC{0,20}", 0..3),
+            keys in proptest::collection::btree_map("[a-z_][a-z0-9-]{1,9}", proptest::collection::vec("\\PC{0,30}", 0..3), 0..3),
+        ) {
+            let secret = |(name, (reference, version))| SecretEntry { name: SecretName::new(name).unwrap(), reference, version };
+            let keys = keys.into_iter().filter_map(|(user, lines): (String, _)| Some((UserName::new(user).ok()?, lines)));
+            let manifest = Manifest {
+                host: HostName::new(host).unwrap(),
+                generation,
+                payload: Payload { size, ..Payload::of(b"x") },
+                recipients,
+                secrets: secrets.into_iter().map(secret).collect(),
+                authorized_keys: keys.collect(),
+                ..sample()
+            };
+            proptest::prop_assert_eq!(Manifest::parse(&manifest.to_bytes()).unwrap(), manifest);
+        }
+    }
 }

@@ -4,8 +4,10 @@
 
 mod age_file;
 mod archive;
+pub mod bech32;
 mod directory;
 mod header;
+pub mod hybrid;
 pub mod identity;
 mod manifest;
 mod open;
@@ -15,9 +17,9 @@ pub mod transport;
 
 pub use age_file::{decrypt, encrypt, lock};
 pub use archive::{MAX_PAYLOAD, pack};
-pub use directory::{Authentic, MANIFEST, PAYLOAD, SIGNATURE, Signed, write};
+pub use directory::{Authentic, MANIFEST, PAYLOAD, SIGNATURE, Signed, unproven, write};
 pub use identity::Identity;
 pub use manifest::{FORMAT, Manifest, NEW_HOST_KEY, Payload, SecretEntry, sha256_hex};
 pub use open::{OpenBundle, open, unpack};
-pub use recipient::Recipient;
+pub use recipient::{Recipient, check_mixture};
 pub use signature::{NAMESPACE, Signers, public_key, sign};

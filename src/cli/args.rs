@@ -111,6 +111,9 @@ pub(super) struct Init {
     /// Use this existing SSH key to sign bundles
     #[arg(long, value_name = "PATH")]
     pub signing_key: Option<PathBuf>,
+    /// Make a post-quantum age key (ML-KEM-768 with X25519) that takes the place of the one that there is
+    #[arg(long, conflicts_with = "identity")]
+    pub post_quantum: bool,
     /// Make keys without a passphrase
     #[arg(long)]
     pub no_passphrase: bool,

@@ -49,6 +49,10 @@ pub(super) struct BreakGlassNew {
     /// Split the key: any K of N holders open it, such as 3-of-5
     #[arg(long, value_name = "K-of-N")]
     pub shares: Option<Shares>,
+    /// Make a post-quantum key (ML-KEM-768 with X25519); hosts and operators must have such recipients too [default: as the
+    /// key before it]
+    #[arg(long)]
+    pub post_quantum: bool,
     /// Write the key to this file, behind a passphrase
     #[arg(long, value_name = "FILE", conflicts_with = "shares")]
     pub output: Option<PathBuf>,

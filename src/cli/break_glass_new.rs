@@ -39,8 +39,14 @@ pub(super) fn rotate(context: &Context, args: &BreakGlassNew) -> Result<bool> {
 }
 
 fn make(context: &Context, args: &BreakGlassNew, mut repository: Repository, action: &'static str) -> Result<bool> {
-    repository.manifest().secret_recipients()?;
-    let key = BreakGlassIdentity::generate()?;
+    let manifest = repository.manifest();
+    let post_quantum = args.post_quantum || manifest.is_break_glass_post_quantum();
+    manifest.check_break_glass_kind(post_quantum)?;
+    if manifest.operators.is_empty() {
+        manifest.secret_recipients()?;
+    }
+    let make = if post_quantum { BreakGlassIdentity::generate_post_quantum } else { BreakGlassIdentity::generate };
+    let key = make()?;
     let hand_out = hand_out(context, args, &repository, &key)?;
     if !printed(context, args, &hand_out)? {
         hand_out.iter().try_for_each(|place| files::remove(place).map(drop))?;
@@ -106,8 +112,12 @@ fn hand_out(
             None => MemoryDirectory::new("break-glass")?.keep(),
         };
         places.push(directory.clone());
-        for (name, page) in pages {
-            files::write(&directory.join(name), page.expose(), files::PRIVATE)?;
+        let write =
+            |(name, page): &(String, SecretBytes)| files::write(&directory.join(name), page.expose(), files::PRIVATE);
+        if let Err(e) = pages.iter().try_for_each(write) {
+            // Nothing is sealed to this key yet.
+            let _ = std::fs::remove_dir_all(&directory);
+            return Err(e);
         }
     }
     Ok(places)

@@ -112,7 +112,7 @@ impl Stage<'_> {
 
     fn operator(&self) -> Result<Keys> {
         let name = HostName::new("demo")?;
-        let identity = new_identity(&Terminal, true)?;
+        let identity = new_identity(&Terminal, true, false)?;
         let signing = new_signing_key(&Terminal, true, name.as_str())?;
         let text = init::template(&name, std::slice::from_ref(&identity.public), &signing.public);
         self.write("repo/pkeys.toml", text.as_bytes(), files::PUBLIC)?;

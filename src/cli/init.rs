@@ -4,7 +4,9 @@ use crate::audit::{self, Action};
 use crate::base::{Error, HostName, Result, files};
 use crate::cli::{args::Init, context::Context};
 use crate::manifest::{MANIFEST_FILE, Repository};
-use crate::operator::{Config, config_directory, new_identity, new_signing_key, public_of_signing_key, recipients_of};
+use crate::operator::{
+    Config, NewKeys, config_directory, new_identity, new_signing_key, public_of_signing_key, recipients_of,
+};
 use std::path::{Path, PathBuf};
 
 pub(super) fn run(context: &Context, args: &Init) -> Result<bool> {
@@ -18,8 +20,11 @@ pub(super) fn run(context: &Context, args: &Init) -> Result<bool> {
 
     let keys = context.keys()?;
     let config = Config::load()?;
-    let recipients = config.identities.iter().map(|path| known_recipients(path, &keys)).collect::<Result<Vec<_>>>()?;
-    let recipients = recipients.concat();
+    let own = Config::post_quantum_file(&directory);
+    // With a post-quantum key the others only open what is old: age forbids to seal to both.
+    let named: Vec<_> = if config.identities.contains(&own) { vec![own.clone()] } else { config.identities };
+    let recipients = named.iter().map(|path| known_recipients(path, &keys)).collect::<Result<Vec<_>>>()?.concat();
+    let replace = named.contains(&own);
     let signer = public_of_signing_key(keys.signing_key_path()?)?;
     let root = context.place();
     files::make_directories(root)?;
@@ -31,7 +36,7 @@ pub(super) fn run(context: &Context, args: &Init) -> Result<bool> {
     if made {
         context.ui.did("made", &path.display());
     } else {
-        register(context, &name, &recipients, &signer)?;
+        register(context, &name, &recipients, &signer, replace)?;
     }
     context.ui.note(
         "next:  `pkeys host add NAME --scan ADDRESS`, then `pkeys secret set NAME --host HOST`, then `pkeys render`",
@@ -84,13 +89,17 @@ fn point_to_existing(context: &Context, args: &Init, directory: &Path) -> Result
 fn make_missing(context: &Context, args: &Init, directory: &Path, name: &HostName) -> Result<()> {
     let config = Config::load()?;
     let kept = |path: &Path| context.ui.did("kept", &path.display());
-    if let Some(path) = config.identities.first() {
+    let post_quantum = Config::post_quantum_file(directory);
+    let path = if args.post_quantum { post_quantum } else { Config::identity_file(directory) };
+    if args.post_quantum && config.identities.iter().any(|known| known.parent() != Some(directory)) {
+        return Err(Error::new("config.toml or PKEYS_IDENTITY names the identity that is used; nothing was changed")
+            .hint("make a post-quantum one with `age-keygen -pq`, and name it there"));
+    }
+    if let Some(path) = config.identities.iter().find(|known| !args.post_quantum || **known == path) {
         kept(path);
     } else {
-        let new = new_identity(&*context.prompt, args.no_passphrase)?;
-        let path = Config::identity_file(directory);
-        files::write_new(&path.with_extension("pub"), format!("{}\n", new.public).as_bytes(), files::PUBLIC)?;
-        files::write_new(&path, new.private.expose(), files::PRIVATE)?;
+        let new = new_identity(&*context.prompt, args.no_passphrase, args.post_quantum)?;
+        write_pair(&path, &new)?;
         context.ui.did("made", &path.display());
     }
     if let Some(path) = &config.signing_key {
@@ -98,16 +107,25 @@ fn make_missing(context: &Context, args: &Init, directory: &Path, name: &HostNam
     } else {
         let new = new_signing_key(&*context.prompt, args.no_passphrase, name.as_str())?;
         let path = Config::signing_key_file(directory);
-        files::write_new(&path, new.private.expose(), files::PRIVATE)?;
-        files::write_new(&path.with_extension("pub"), format!("{}\n", new.public).as_bytes(), files::PUBLIC)?;
+        write_pair(&path, &new)?;
         context.ui.did("made", &path.display());
     }
     Ok(())
 }
 
+/// The public half first, over that of a run that failed before it had written the private one.
+fn write_pair(path: &Path, new: &NewKeys) -> Result<()> {
+    if files::exists(path)? {
+        return Err(Error::new(format!("{} is there already", path.display())).hint("move it away, or use it"));
+    }
+    files::write(&path.with_extension("pub"), format!("{}\n", new.public).as_bytes(), files::PUBLIC)?;
+    files::write_new(path, new.private.expose(), files::PRIVATE).map(drop)
+}
+
 /// The public half beside an identity that `init` made, so that no passphrase is asked for; else the identity's own.
 fn known_recipients(path: &Path, keys: &crate::operator::Keys) -> Result<Vec<String>> {
-    if path == Config::identity_file(&config_directory()?)
+    let directory = config_directory()?;
+    if [Config::identity_file(&directory), Config::post_quantum_file(&directory)].iter().any(|own| own == path)
         && let Some(line) = files::read(&path.with_extension("pub"), 4096)?
         && let Ok(line) = String::from_utf8(line)
         && line.trim().parse::<crate::bundle::Recipient>().is_ok()
@@ -118,7 +136,7 @@ fn known_recipients(path: &Path, keys: &crate::operator::Keys) -> Result<Vec<Str
 }
 
 /// Adds the operator to a manifest that is there.
-fn register(context: &Context, name: &HostName, recipients: &[String], signer: &str) -> Result<()> {
+fn register(context: &Context, name: &HostName, recipients: &[String], signer: &str, replace: bool) -> Result<()> {
     let mut repository = Repository::open(context.place())?.lock()?;
     let known = |line: &String| public_part(line) == public_part(signer);
     let is_signer = repository.manifest().signers.values().any(known);
@@ -129,7 +147,12 @@ fn register(context: &Context, name: &HostName, recipients: &[String], signer: &
     }
     let mut edit = repository.edit()?;
     let mut changed = false;
-    for recipient in recipients {
+    let had = repository.manifest().operators.get(name.as_str()).cloned().unwrap_or_default();
+    if replace && had != recipients {
+        edit.set_list(&["operators"], name.as_str(), recipients)?;
+        changed = true;
+    }
+    for recipient in recipients.iter().filter(|_| !replace) {
         let there =
             repository.manifest().operators.values().flatten().any(|r| public_part(r) == public_part(recipient));
         changed |= !there && edit.add_to_list(&["operators"], name.as_str(), recipient)?;

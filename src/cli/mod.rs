@@ -17,6 +17,7 @@ mod break_glass_new;
 mod break_glass_open;
 mod break_glass_reseal;
 mod check;
+mod command_line;
 mod context;
 mod demo;
 mod host;
@@ -49,15 +50,14 @@ mod status;
 mod ui;
 mod verify;
 
-use args::{Args, Command};
-use clap::Parser;
+use args::Command;
 use context::Context;
 use std::process::ExitCode;
 
 /// Runs the program. Exit status: 0 done, 1 something failed and was said, 2 the command line cannot be.
 pub fn run() -> ExitCode {
     crate::base::process::harden();
-    let args = Args::parse();
+    let args = command_line::read();
     let context = Context::new(&args);
     let result = match args.command {
         Command::Init(args) => init::run(&context, &args),

@@ -6,6 +6,7 @@ mod check;
 mod edit;
 mod generate;
 mod level;
+mod mixture;
 mod model;
 mod origin;
 pub(crate) mod parse;

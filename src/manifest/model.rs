@@ -2,7 +2,7 @@
 
 use crate::base::{Error, HostName, Result, SecretName, UserName};
 use crate::bundle::{Recipient, Signers};
-use crate::manifest::{Generate, PolicyLevel, User};
+use crate::manifest::{Generate, PolicyLevel, User, mixture};
 use crate::source::Reference;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -195,7 +195,7 @@ impl Manifest {
     /// Who can open the bundle of a host: its recipients and every break-glass recipient, sorted.
     ///
     /// # Errors
-    /// When the host has none, or one cannot be used.
+    /// When the host has none, one cannot be used, or post-quantum ones stand beside others.
     pub fn recipients_of(&self, host: &HostName) -> Result<Vec<Recipient>> {
         let own = self.hosts.get(host).map(|host| &host.recipients[..]).unwrap_or_default();
         if own.is_empty() {
@@ -203,19 +203,24 @@ impl Manifest {
                 "add its SSH host key: `pkeys host add {host} --scan ADDRESS`, or `recipients` in pkeys.toml"
             )));
         }
-        parse_recipients(own.iter().chain(&self.break_glass.recipients))
+        mixture::recipients(own.iter().map(|key| (host.to_string(), key)).chain(self.break_glass()))
     }
 
     /// Who can open the local age files: every operator and every break-glass recipient, sorted.
     ///
     /// # Errors
-    /// When there is no operator, or one's recipient cannot be used.
+    /// When there is no operator, one's recipient cannot be used, or post-quantum ones stand beside others.
     pub fn secret_recipients(&self) -> Result<Vec<Recipient>> {
-        let operators: Vec<_> = self.operators.values().flatten().collect();
+        let named = self.operators.iter().flat_map(|(name, keys)| keys.iter().map(|key| (name.clone(), key)));
+        let operators: Vec<_> = named.collect();
         if operators.is_empty() {
             return Err(Error::new("pkeys.toml names no operator").hint("run `pkeys init`"));
         }
-        parse_recipients(operators.into_iter().chain(&self.break_glass.recipients))
+        mixture::recipients(operators.into_iter().chain(self.break_glass()))
+    }
+
+    fn break_glass(&self) -> impl Iterator<Item = (String, &String)> {
+        self.break_glass.recipients.iter().map(|key| ("break-glass".to_owned(), key))
     }
 
     /// Whose signature counts.
@@ -228,8 +233,4 @@ impl Manifest {
         }
         Signers::parse(&self.signers.values().collect::<Vec<_>>())
     }
-}
-
-fn parse_recipients<'a>(keys: impl Iterator<Item = &'a String>) -> Result<Vec<Recipient>> {
-    keys.map(|key| key.parse()).collect::<Result<BTreeSet<_>>>().map(|keys| keys.into_iter().collect())
 }

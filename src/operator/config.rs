@@ -48,16 +48,18 @@ impl Config {
                 .hint("it may hold `identities = [\"PATH\"]` and `signing-key = \"PATH\"`")
         })?;
         let environment = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-        let own = Self::identity_file(&directory);
+        let there = |path: PathBuf| Ok(files::exists(&path)?.then_some(path));
+        let own = [Self::post_quantum_file(&directory), Self::identity_file(&directory)];
         let identities = match environment("PKEYS_IDENTITY") {
             Some(path) => vec![path],
-            None if file.identities.is_empty() && own.exists() => vec![own],
+            None if file.identities.is_empty() => {
+                own.into_iter().map(there).filter_map(Result::transpose).collect::<Result<_>>()?
+            }
             None => file.identities.into_iter().map(|p| directory.join(p)).collect(),
         };
         let own = Self::signing_key_file(&directory);
-        let signing_key = environment("PKEYS_SIGNING_KEY")
-            .or_else(|| file.signing_key.map(|p| directory.join(p)))
-            .or_else(|| own.exists().then_some(own));
+        let named = environment("PKEYS_SIGNING_KEY").or_else(|| file.signing_key.map(|p| directory.join(p)));
+        let signing_key = if named.is_some() { named } else { there(own)? };
         Ok(Self { identities, signing_key })
     }
 
@@ -69,6 +71,11 @@ impl Config {
     /// The identity that `pkeys init` makes.
     pub fn identity_file(directory: &Path) -> PathBuf {
         directory.join("identity.txt")
+    }
+
+    /// The identity that `pkeys init --post-quantum` makes. The other one, if there is one, goes on opening what is old.
+    pub fn post_quantum_file(directory: &Path) -> PathBuf {
+        directory.join("identity-pq.txt")
     }
 
     /// The signing key that `pkeys init` makes.

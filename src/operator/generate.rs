@@ -1,7 +1,10 @@
 //! Making keys.
 
 use crate::base::{Error, HostName, Result, SecretBytes};
-use crate::bundle::lock;
+use crate::bundle::{
+    hybrid::{file, new_file},
+    lock,
+};
 use crate::operator::{Prompt, prompt::new_passphrase};
 use age::secrecy::ExposeSecret;
 use rand_core::OsRng;
@@ -15,17 +18,19 @@ pub struct NewKeys {
     pub public: String,
 }
 
-/// Makes an age identity, behind a passphrase that is asked for unless `open`.
+/// Makes an age identity, X25519 or post-quantum, behind a passphrase that is asked for unless `open`.
 ///
 /// # Errors
 /// When there is nobody to ask.
-pub fn new_identity(prompt: &dyn Prompt, open: bool) -> Result<NewKeys> {
-    let key = age::x25519::Identity::generate();
-    let public = key.to_public().to_string();
-    let mut text = SecretBytes::with_capacity(512);
-    text.extend(format!("# pkeys operator identity\n# public key: {public}\n").as_bytes());
-    text.extend(key.to_string().expose_secret().as_bytes());
-    text.extend(b"\n");
+pub fn new_identity(prompt: &dyn Prompt, open: bool, post_quantum: bool) -> Result<NewKeys> {
+    let (text, public) = if post_quantum {
+        new_file("pkeys operator identity")?
+    } else {
+        let key = age::x25519::Identity::generate();
+        let public = key.to_public().to_string();
+        let text = file("pkeys operator identity", &public, key.to_string().expose_secret().as_bytes());
+        (text, public)
+    };
     if open {
         return Ok(NewKeys { private: text, public });
     }

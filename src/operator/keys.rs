@@ -194,7 +194,7 @@ pub fn recipients_of(path: &Path, keys: &Keys) -> Result<Vec<String>> {
         return line.parse::<bundle::Recipient>().map(|recipient| vec![recipient.to_string()]);
     }
     let found = keys.unlocking(|callbacks| identity::parse(&bytes, &path.display().to_string(), callbacks))?;
-    let public: Vec<_> = found.iter().filter_map(|key| key.public().map(str::to_owned)).collect();
+    let public: Vec<_> = found.iter().filter_map(|key| key.recipient().map(ToString::to_string)).collect();
     if public.is_empty() {
         return Err(Error::new("the public half of that identity is known to its plugin only")
             .hint("add the recipient to [operators] in pkeys.toml by hand"));

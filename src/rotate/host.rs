@@ -101,8 +101,16 @@ impl HostRotation<'_> {
         let [_, file] = host_key_files(self.host)?;
         let reference = Reference::Age(file.clone());
         let known = repository.manifest().recipients_of(self.host)?;
+        if known.iter().any(|key| key.is_post_quantum() == Some(true)) {
+            return Err(Error::new(format!(
+                "{} is sealed to post-quantum recipients, which an SSH host key cannot stand beside",
+                self.host
+            ))
+            .hint("replace its post-quantum identity, or its sshd's key, by hand: docs/post-quantum.md"));
+        }
         // A run that was killed right at its beginning or end left a key: only that of a beginning is new.
-        let left = repository.secret_file(&file).exists().then(|| self.kept(repository, &reference)).transpose()?;
+        let left =
+            files::exists(&repository.secret_file(&file))?.then(|| self.kept(repository, &reference)).transpose()?;
         let new = match left.filter(|left| !known.contains(left)) {
             Some(left) => left,
             None => {

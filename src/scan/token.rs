@@ -114,7 +114,7 @@ fn is_random(token: &[u8]) -> bool {
 }
 
 static AGE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"\b(?:AGE-SECRET-KEY-(?:PQ-)?1[02-9AC-HJ-NP-Z]{50,120}|PKEYS-SHARE-1[02-9AC-HJ-NP-Z]{60,90})\b")
+    Regex::new(r"\b(?:AGE-SECRET-KEY-(?:PQ-)?1[02-9AC-HJ-NP-Z]{50,120}|PKEYS-SHARE-(?:PQ-)?1[02-9AC-HJ-NP-Z]{60,90})\b")
         .expect("right")
 });
 

@@ -33,6 +33,11 @@ pub enum Command {
         #[arg(long, value_name = "PATH", default_value = "/run/pkeys-report.socket")]
         report_socket: PathBuf,
     },
+    /// Make a post-quantum age identity for this host in a new file, and print its recipient
+    MakeIdentity {
+        /// The file, such as /var/lib/pkeys-identity/key; it must be named in `pkeys.identityPaths`
+        file: PathBuf,
+    },
     /// Check a spec, as the build of a NixOS system does
     CheckSpec {
         /// The spec

@@ -43,6 +43,7 @@ fn main() -> ExitCode {
         Command::Receive(arguments) => run_receive(&arguments),
         Command::Report(place) => run_report(&place),
         Command::Forward { socket, report_socket } => forward(&socket, &report_socket),
+        Command::MakeIdentity { file } => make_identity(&file),
         Command::CheckSpec { spec } => read_spec(&spec).map(|_| 0),
         Command::Verify(arguments) => verify(&arguments),
         Command::List { bundle } => list(&bundle),
@@ -57,6 +58,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The private half never leaves the host.
+fn make_identity(path: &Path) -> Result<u8> {
+    say!("{}", pkeys::activate::make_identity(path)?);
+    Ok(0)
 }
 
 fn read_spec(path: &Path) -> Result<Spec> {

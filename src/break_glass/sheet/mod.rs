@@ -2,7 +2,7 @@
 //!
 //! A page holds the key or a share; it is made in memory that is wiped, and touches no file here.
 
-use super::lines::{KEY, Kind, SHARE, lines};
+use super::lines::{Kind, lines};
 use super::{BreakGlassIdentity, Share, fingerprint};
 use crate::base::{Error, Result, SecretBytes};
 use crate::bundle::Recipient;
@@ -34,8 +34,8 @@ pub struct About<'a> {
 pub fn key_sheet(key: &BreakGlassIdentity, about: &About) -> Result<SecretBytes> {
     check(about)?;
     let text = key.text().expose_str().unwrap_or_default();
-    let (code, rows) = (code(text)?, rows(&KEY, text, None));
-    let recipient = key.recipient().to_string();
+    let (code, rows) = (code(text)?, rows(key.kind(), text, None));
+    let [program, proof, proven, recipient] = by_hand(key.recipient());
     let fingerprint = key.fingerprint();
     Ok(fill(
         KEY_SHEET,
@@ -44,6 +44,10 @@ pub fn key_sheet(key: &BreakGlassIdentity, about: &About) -> Result<SecretBytes>
             ("date", Text(about.date)),
             ("fingerprint", Text(&fingerprint)),
             ("recipient", Text(&recipient)),
+            ("prefix", Text(key.kind().prefix)),
+            ("program", Text(&program)),
+            ("proof", Text(&proof)),
+            ("proven", Text(&proven)),
             ("style", Html(STYLE.as_bytes())),
             ("code", Html(code.expose())),
             ("rows", Html(rows.expose())),
@@ -63,10 +67,10 @@ pub fn share_sheet(share: &Share, recipient: &Recipient, about: &About) -> Resul
     }
     let text = share.text();
     let text = text.expose_str().unwrap_or_default();
-    let (code, rows) = (code(text)?, rows(&SHARE, text, Some(share.number())));
+    let (code, rows) = (code(text)?, rows(share.kind(), text, Some(share.number())));
     let [number, count, needed] = [share.number(), share.count(), share.threshold()].map(|n| n.to_string());
     let others = (share.threshold() - 1).to_string();
-    let recipient = recipient.to_string();
+    let [program, proof, proven, recipient] = by_hand(recipient);
     Ok(fill(
         SHARE_SHEET,
         &[
@@ -74,6 +78,9 @@ pub fn share_sheet(share: &Share, recipient: &Recipient, about: &About) -> Resul
             ("date", Text(about.date)),
             ("fingerprint", Text(&fingerprint)),
             ("recipient", Text(&recipient)),
+            ("program", Text(&program)),
+            ("proof", Text(&proof)),
+            ("proven", Text(&proven)),
             ("number", Text(&number)),
             ("count", Text(&count)),
             ("needed", Text(&needed)),
@@ -83,6 +90,18 @@ pub fn share_sheet(share: &Share, recipient: &Recipient, about: &About) -> Resul
             ("rows", Html(rows.expose())),
         ],
     ))
+}
+
+/// What opens it without pkeys, the command that proves the key, what that must print, and the recipient for the foot of
+/// the page. A post-quantum recipient would fill the page: its fingerprint stands for it.
+fn by_hand(recipient: &Recipient) -> [String; 4] {
+    let text = recipient.to_string();
+    if recipient.is_post_quantum() == Some(true) {
+        let short = format!("{}…, the whole of it in pkeys.toml", &text[..24]);
+        let proof = "age-keygen -y $K | tr -d '\\n' | sha256sum | cut -c1-8";
+        return ["age 1.3 or later".into(), proof.into(), "fingerprint at the top".into(), short];
+    }
+    ["age".into(), "age-keygen -y $K".into(), "recipient at the bottom".into(), text]
 }
 
 fn check(about: &About) -> Result<()> {

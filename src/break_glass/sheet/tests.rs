@@ -1,3 +1,4 @@
+use super::super::lines::KEY;
 use super::super::split;
 use super::*;
 
@@ -58,4 +59,21 @@ fn a_holders_sheet_has_the_share_and_nothing_of_the_key() {
 fn a_label_that_is_too_long_is_refused() {
     let long = About { label: &"x".repeat(61), ..ABOUT };
     assert!(key_sheet(&key(), &long).unwrap_err().next_step().is_some());
+}
+
+#[test]
+fn the_sheets_of_a_post_quantum_key_say_what_it_needs_and_name_it_by_its_fingerprint() {
+    let key = BreakGlassIdentity::generate_post_quantum().unwrap();
+    let shares = split(&key, 2, 3).unwrap();
+    let sheets = [key_sheet(&key, &ABOUT).unwrap(), share_sheet(&shares[0], key.recipient(), &ABOUT).unwrap()];
+    for sheet in &sheets {
+        let page = page(sheet);
+        assert!(page.contains("<code>age 1.3 or later</code>"));
+        assert!(page.contains("age-keygen -y $K | tr -d &#39;\\n&#39; | sha256sum | cut -c1-8"));
+        assert!(page.contains("the fingerprint at the top of this page") && page.contains(&key.fingerprint()));
+        assert!(!page.contains(&key.recipient().to_string()), "1959 characters would need a second page");
+        assert_eq!(page.matches("{{").count(), page.matches("{{rows}}").count(), "a name has no value");
+    }
+    let page = page(&sheets[0]);
+    assert!(page.contains("(printf AGE-SECRET-KEY-PQ-1;") && page.contains("<code>AGE-SECRET-KEY-PQ-1</code>"));
 }
