@@ -201,3 +201,25 @@ fn a_link_below_a_directory_that_a_user_owns_is_not_followed() {
     assert!(ran.status == 4 && ran.err.contains("goes through a link that others could change"), "{ran:?}");
     assert_eq!(std::fs::read_dir(machine.root().join("victim")).unwrap().count(), 0);
 }
+
+#[test]
+fn units_that_could_not_be_queued_are_queued_by_the_next_activation() {
+    let machine = machine();
+    machine.spec(json!({ "secrets": { "a": { "restartUnits": ["app.service"] } } }));
+    let install = || machine.install(&["--queue-units", "/run/nixos"]);
+    install().good();
+    machine.bundle("b", &Bundle::of(2, &[("a", b"2")]));
+    std::fs::write(machine.root().join("run/nixos"), "in the way").unwrap();
+    let ran = install();
+    assert!(ran.status == 4 && ran.err.contains("units to restart or reload: "), "{ran:?}");
+    assert_eq!(machine.read("run/pkeys/secrets/a"), b"2", "the secret is there all the same");
+    let (root, spec) = (machine.root(), machine.root().join("spec.json"));
+    let place = ["report", "--spec", spec.to_str().unwrap(), "--root", root.to_str().unwrap()];
+    let report = || machine.activate(&place).good();
+    assert!(report().contains("not restarted or reloaded since their secrets changed: app.service"), "{}", report());
+
+    std::fs::remove_file(machine.root().join("run/nixos")).unwrap();
+    install().good();
+    assert_eq!(machine.read("run/nixos/activation-restart-list"), b"app.service\n");
+    assert!(!report().contains("app.service"), "{}", report());
+}

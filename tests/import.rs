@@ -133,6 +133,29 @@ fn agenix_secrets_move_with_their_places_and_owners() {
     sandbox.pkeys(&["log", "--verify"]).good();
 }
 
+/// Fuzzing found it: a second run took the other file's secret over, and its host got the first one's value.
+#[test]
+fn two_values_of_one_name_are_never_taken_for_one() {
+    let sandbox = sandbox();
+    let (identity, public) = sandbox.ssh_key("old", "ed25519");
+    encrypted(&sandbox, "old/web.age", b"needle-web", &public);
+    encrypted(&sandbox, "old/db.age", b"needle-db", &public);
+    let module = |file: &str| format!("{{\n  age.secrets.token.file = ../old/{file}.age;\n}}\n");
+    write(&sandbox, "hosts/web.nix", module("web"));
+    write(&sandbox, "hosts/db.nix", module("db"));
+    let import =
+        || sandbox.pkeys(&["import", "agenix", "--rewrite", "--yes", "--identity", identity.to_str().unwrap()]);
+    let first = import();
+    assert!(first.err.contains("another secret of this name has another value"), "{first:?}");
+    let before = sandbox.snapshot();
+    import().bad("pkeys has another value of the name token than hosts/web.nix:2", "a name of its own");
+    assert_eq!(before, sandbox.snapshot());
+    // The same value is one secret.
+    encrypted(&sandbox, "old/web.age", b"needle-db", &public);
+    import().good();
+    assert_eq!(text(&sandbox, "hosts/web.nix"), "{\n  pkeys.secrets.token.path = \"/run/agenix/token\";\n}\n");
+}
+
 #[test]
 fn without_rewrite_the_other_tools_configuration_stays() {
     let (sandbox, identity) = agenix();

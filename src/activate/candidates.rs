@@ -20,9 +20,10 @@ pub(super) struct Choice {
 /// Looks at all candidates of a spec. The public halves first: they prove themselves without the encrypted ones.
 pub(super) fn choose(spec: &Spec, root: &Root, more: &[Identity]) -> Choice {
     let mut choice = Choice::default();
-    let authentic = authentic(spec, root, &mut choice.rejected);
+    let candidates = Candidates::look(spec, root);
+    choice.rejected = candidates.rejected;
     let mut identities = None;
-    for (directory, found) in &authentic {
+    for (directory, found) in &candidates.authentic {
         let identities = identities.get_or_insert_with(|| load(spec, root));
         let payload = found.payload(&root.path(directory));
         let opened = payload.and_then(|payload| {
@@ -39,27 +40,43 @@ pub(super) fn choose(spec: &Spec, root: &Root, more: &[Identity]) -> Choice {
             Err(e) => choice.rejected.push(format!("{}: {}", directory.display(), e.one_line())),
         }
     }
-    choice.authentic = authentic.into_iter().next().map(|(_, found)| found.manifest);
+    choice.authentic = candidates.authentic.into_iter().next().map(|(_, found)| found.manifest);
     choice
 }
 
-/// The bundles that a trusted signer signed for this host, the highest generation first; why the others do not count.
-pub(super) fn authentic<'a>(spec: &'a Spec, root: &Root, rejected: &mut Vec<String>) -> Vec<(&'a PathBuf, Authentic)> {
-    let (mut authentic, mut absent) = (Vec::new(), Vec::new());
-    for directory in &spec.bundles {
-        match authenticate(spec, &root.path(directory)) {
-            Ok(Some(found)) => authentic.push((directory, found)),
-            Ok(None) => absent.push(format!("{}: there is no bundle", directory.display())),
-            Err(e) => rejected.push(format!("{}: {}", directory.display(), e.one_line())),
+/// The bundles of a spec, by their public halves.
+#[derive(Default)]
+pub(super) struct Candidates<'a> {
+    /// Those that a trusted signer signed for this host, the highest generation first.
+    pub authentic: Vec<(&'a PathBuf, Authentic)>,
+    /// Why the others do not count: one line each.
+    pub rejected: Vec<String>,
+    /// Why one that is there could not be read: it may be newer than all that could.
+    pub unreadable: Option<Error>,
+}
+
+impl<'a> Candidates<'a> {
+    /// Reads and authenticates them all.
+    pub(super) fn look(spec: &'a Spec, root: &Root) -> Self {
+        let (mut found, mut absent) = (Self::default(), Vec::new());
+        for directory in &spec.bundles {
+            match authenticate(spec, &root.path(directory)) {
+                Ok(Some(authentic)) => found.authentic.push((directory, authentic)),
+                Ok(None) => absent.push(format!("{}: there is no bundle", directory.display())),
+                Err(e) => {
+                    found.rejected.push(format!("{}: {}", directory.display(), e.one_line()));
+                    found.unreadable = found.unreadable.or_else(|| Some(e).filter(Error::is_io));
+                }
+            }
         }
+        // That nothing was pushed yet is worth a line only where nothing else is there.
+        if found.authentic.is_empty() {
+            found.rejected.extend(absent);
+        }
+        // Of two of the same generation, the one named first.
+        found.authentic.sort_by_key(|(_, authentic)| Reverse(authentic.manifest.generation));
+        found
     }
-    // That nothing was pushed yet is worth a line only where nothing else is there.
-    if authentic.is_empty() {
-        rejected.extend(absent);
-    }
-    // Of two of the same generation, the one named first.
-    authentic.sort_by_key(|(_, found)| Reverse(found.manifest.generation));
-    authentic
 }
 
 fn authenticate(spec: &Spec, directory: &Path) -> Result<Option<Authentic>> {

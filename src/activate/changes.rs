@@ -5,6 +5,7 @@ use crate::activate::generation::FOLDERS;
 use crate::activate::tree;
 use crate::base::{Result, SecretBytes};
 use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::io::Errno;
 use std::collections::BTreeSet;
 use std::os::fd::{AsFd, OwnedFd};
 use subtle::ConstantTimeEq;
@@ -43,7 +44,12 @@ pub(super) fn compare(old: Option<&OwnedFd>, files: &[File], carried: bool, priv
 fn same(old: &OwnedFd, file: &File, privileged: bool) -> Option<bool> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let place = file.place();
-    let stat = rustix::fs::statat(old, &place, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+    let stat = match rustix::fs::statat(old, &place, AtFlags::SYMLINK_NOFOLLOW) {
+        Err(Errno::NOENT) => return None,
+        // What cannot be looked at counts as changed: its units are restarted once too often, not once too seldom.
+        Err(_) => return Some(false),
+        Ok(stat) => stat,
+    };
     let bytes = file.bytes.expose();
     let owner = !privileged || (stat.st_uid, stat.st_gid) == file.owner;
     if stat.st_mode & 0o7777 != file.mode || !owner || usize::try_from(stat.st_size) != Ok(bytes.len()) {

@@ -30,6 +30,19 @@ pub struct Options {
     pub identities: Rc<Vec<Identity>>,
 }
 
+/// Mounts the memory that secrets go to, where it is not mounted yet: what is confined cannot mount any more.
+///
+/// # Errors
+/// When it cannot be mounted.
+pub fn prepare(options: &Options) -> Result<()> {
+    if options.dry_run || options.root.is_some() {
+        return Ok(());
+    }
+    let root = Root::open(None)?;
+    let _lock = lock(&root)?;
+    Store::open(&root, options.phase, true).map(drop)
+}
+
 /// Activates a spec. A failure is an outcome too: it says what was rejected and why.
 pub fn install(spec: &Spec, options: &Options) -> Outcome {
     let mut outcome = Outcome::default();
@@ -74,26 +87,35 @@ fn run(spec: &Spec, options: &Options, outcome: &mut Outcome) -> Result<()> {
     let old = old.as_ref().map(|(_, fd)| fd);
     let changes = changes::compare(old, &files, keys_only, privileged);
     (outcome.restart_units, outcome.reload_units) = changes::units(&files, &changes, old.is_some());
+    let before = old.map_or_else(|| Ok(Record::default()), Record::read).unwrap_or_else(|problem| {
+        outcome.problems.push(problem);
+        Record::default()
+    });
+    before.collect_owed(&mut outcome.restart_units, &mut outcome.reload_units);
     if !privileged {
         outcome.notes.push("owners are not set: only root can".into());
     }
-    let filled = if options.dry_run {
-        None
-    } else {
-        let store = Store::open(&root, phase, options.root.is_none())?;
-        let record = Record {
-            secrets: outcome.generation.or_else(|| Record::read(old?).secrets),
-            authorized_keys: (phase == Phase::Services).then_some(authentic.generation),
-        };
-        let new = store.fill(&files, old.filter(|_| keys_only), &record)?;
-        Some((store, new))
-    };
-    // Before the switch: a run that is killed after it would find nothing changed, and forget the units.
+    // Before the switch: a run that is killed after it would find nothing changed, and forget the units. Those that cannot
+    // be queued are remembered by the new generation.
     let queued = match &options.queue_units {
         Some(directory) if !outcome.restart_units.is_empty() || !outcome.reload_units.is_empty() => {
             queue(&root, directory, options.dry_run, outcome)
         }
         _ => Ok(()),
+    };
+    let owed = |units: &[String]| if queued.is_err() { units.to_vec() } else { Vec::new() };
+    let filled = if options.dry_run {
+        None
+    } else {
+        let store = Store::open(&root, phase, options.root.is_none())?;
+        let record = Record {
+            secrets: outcome.generation.or(before.secrets),
+            authorized_keys: (phase == Phase::Services).then_some(authentic.generation),
+            restart_owed: owed(&outcome.restart_units),
+            reload_owed: owed(&outcome.reload_units),
+        };
+        let new = store.fill(&files, old.filter(|_| keys_only), &record)?;
+        Some((store, new))
     };
     if let (Phase::Services, Some(settings), Some((.., secrets))) = (phase, &spec.host_key, &best)
         && let Some(private) = secrets.new_host_key()
@@ -134,6 +156,7 @@ fn lock(root: &Root) -> Result<OwnedFd> {
     let (run, name) = root.parent(path, true)?.ok_or_else(|| Error::new("/run vanished"))?;
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let fd = rustix::fs::openat(run, name, flags, Mode::from_raw_mode(0o600)).map_err(|e| failed("open", path, e))?;
-    rustix::fs::flock(&fd, FlockOperation::LockExclusive).map_err(|e| failed("lock", path, e))?;
+    let locked = rustix::io::retry_on_intr(|| rustix::fs::flock(&fd, FlockOperation::LockExclusive));
+    locked.map_err(|e| failed("lock", path, e))?;
     Ok(fd)
 }

@@ -30,6 +30,8 @@ pub(super) fn settle(root: &Root, spec: &Spec, phase: Phase, files: &[File], kee
         problems.push(format!("which links were made before is not known: {}", e.one_line()));
         BTreeSet::new()
     });
+    // One that could not be read stays: what it remembers is known again once it can be.
+    let keeps = dry_run || !problems.is_empty() && ledger.is_there();
     let mut after: BTreeSet<PathBuf> = wanted.iter().map(|(path, _)| (*path).clone()).collect();
     if keep {
         after.extend(before.iter().cloned());
@@ -37,7 +39,7 @@ pub(super) fn settle(root: &Root, spec: &Spec, phase: Phase, files: &[File], kee
     let unwanted: Vec<PathBuf> = before.difference(&after).cloned().collect();
     // Before the first change: a run that is killed must not forget what it may have made.
     let both: BTreeSet<PathBuf> = before.union(&after).cloned().collect();
-    let written = if both == before || dry_run { Ok(()) } else { ledger.write(&both) };
+    let written = if both == before || keeps { Ok(()) } else { ledger.write(&both) };
     for (path, file) in wanted {
         if let Err(e) = make(root, path, &target(phase, file), file.bytes.expose(), dry_run) {
             problems.push(format!("{}: {}", file.place(), e.one_line()));
@@ -52,7 +54,7 @@ pub(super) fn settle(root: &Root, spec: &Spec, phase: Phase, files: &[File], kee
             after.insert(path);
         }
     }
-    let written = if after == both || dry_run { written } else { written.and_then(|()| ledger.write(&after)) };
+    let written = if after == both || keeps { written } else { written.and_then(|()| ledger.write(&after)) };
     if let Err(e) = written {
         problems.push(format!("which links were made cannot be remembered: {}", e.one_line()));
     }
@@ -126,6 +128,15 @@ impl Ledger<'_> {
         let bytes = tree::read(state.as_fd(), OsStr::new(self.name()), MAX_LEDGER);
         let Some(bytes) = bytes.map_err(|e| failed("read", &self.path(), e))? else { return Ok(BTreeSet::new()) };
         serde_json::from_slice(&bytes).map_err(|_| self.damaged(&state, dry_run))
+    }
+
+    /// Whether there is one, as far as that can be said.
+    fn is_there(&self) -> bool {
+        let there = |state: OwnedFd| {
+            tree::look(state.as_fd(), OsStr::new(self.name())).map_err(|e| failed("read", &self.path(), e))
+        };
+        let state = self.root.directory(&self.spec.state_directory, false);
+        !matches!(state.and_then(|state| state.map(there).transpose()), Ok(None | Some(Found::Nothing)))
     }
 
     /// Moves a ledger that cannot be understood aside: the next run starts a new one, and nothing is lost.

@@ -28,7 +28,7 @@ mod units;
 
 pub use asked::Asked;
 pub use console::{given, make_identity};
-pub use install::{Options, install};
+pub use install::{Options, install, prepare};
 pub use outcome::{Outcome, Status};
 pub use receive::{Received, receive};
 pub use record::Record;

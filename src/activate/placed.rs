@@ -52,7 +52,7 @@ impl Placed {
             };
             placed.compare(root, phase, &directory, wanted(spec, phase, manifest));
             if phase == Phase::Services {
-                placed.installed = Some(Record::read(&directory));
+                placed.read_record(&directory);
                 placed.read_keys(&directory);
             }
         }
@@ -82,15 +82,37 @@ impl Placed {
         }
         let wanted: BTreeSet<String> = wanted.files.iter().map(File::place).collect();
         for (folder, _) in FOLDERS {
-            let there = names(directory, folder).into_iter().map(|name| format!("{folder}/{name}"));
-            let unwanted = there.filter(|place| !wanted.contains(place));
-            self.problems.extend(unwanted.map(|place| format!("{place} is there, and no bundle has it")));
+            match names(directory, folder) {
+                Ok((_, names)) => {
+                    let there = names.into_iter().map(|name| format!("{folder}/{name}"));
+                    let unwanted = there.filter(|place| !wanted.contains(place));
+                    self.problems.extend(unwanted.map(|place| format!("{place} is there, and no bundle has it")));
+                }
+                Err(Errno::NOENT) => {}
+                Err(e) => self.problems.push(format!("{folder}/ cannot be looked at: {e}")),
+            }
         }
     }
 
+    fn read_record(&mut self, directory: &OwnedFd) {
+        let record = Record::read(directory).unwrap_or_else(|problem| {
+            self.problems.push(problem);
+            Record::default()
+        });
+        let owed = [&record.restart_owed[..], &record.reload_owed].concat();
+        if !owed.is_empty() {
+            self.problems.push(format!("not restarted or reloaded since their secrets changed: {}", owed.join(", ")));
+        }
+        self.installed = Some(record);
+    }
+
     fn read_keys(&mut self, directory: &OwnedFd) {
-        let Ok(folder) = open(directory, "authorized_keys") else { return };
-        for user in names(directory, "authorized_keys") {
+        let (folder, users) = match names(directory, "authorized_keys") {
+            Ok(found) => found,
+            Err(Errno::NOENT) => return,
+            Err(e) => return self.problems.push(format!("the authorized keys cannot be read: {e}")),
+        };
+        for user in users {
             match tree::read(folder.as_fd(), user.as_ref(), MAX_KEYS) {
                 Ok(bytes) => {
                     let text = String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned();
@@ -152,13 +174,10 @@ fn wrong_link(root: &Root, path: &Path, target: &Path) -> Option<String> {
     }
 }
 
-fn open(directory: &OwnedFd, folder: &str) -> rustix::io::Result<OwnedFd> {
+/// A folder of a generation, and the names in it.
+fn names(directory: &OwnedFd, folder: &str) -> rustix::io::Result<(OwnedFd, Vec<String>)> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    rustix::fs::openat(directory, folder, flags, Mode::empty())
-}
-
-/// The names in a folder of a generation.
-fn names(directory: &OwnedFd, folder: &str) -> Vec<String> {
-    let entries = open(directory, folder).and_then(|fd| tree::entries(fd.as_fd())).unwrap_or_default();
-    entries.into_iter().map(|name| name.to_string_lossy().into_owned()).collect()
+    let fd = rustix::fs::openat(directory, folder, flags, Mode::empty())?;
+    let names = tree::entries(fd.as_fd())?.into_iter().map(|name| name.to_string_lossy().into_owned()).collect();
+    Ok((fd, names))
 }

@@ -1,9 +1,9 @@
 //! Taking a bundle that was pushed: verified and opened before anything is stored, then installed.
 
-use crate::activate::candidates::{authentic, load, open_with};
+use crate::activate::candidates::{Candidates, load, open_with};
 use crate::activate::root::Root;
 use crate::activate::tree::{self, failed};
-use crate::activate::{Options, Outcome, Spec, install};
+use crate::activate::{Options, Outcome, Spec, Status, install};
 use crate::base::{Error, Result};
 use crate::bundle::{MANIFEST, MAX_PAYLOAD, PAYLOAD, SIGNATURE, Signers, transport};
 use rustix::fs::{FlockOperation, Mode, OFlags};
@@ -74,7 +74,10 @@ fn run(
     tree::remove_unfinished(state.as_fd(), "bundle").map_err(|e| failed("write", &at, e))?;
     open_with(&payload, &found, &load(spec, &root))?;
 
-    let there = authentic(spec, &root, &mut Vec::new());
+    let Candidates { authentic: there, unreadable, .. } = Candidates::look(spec, &root);
+    if let Some(e) = unreadable {
+        return Err(e.context("what the host has cannot be compared"));
+    }
     received.previous = there.first().map(|(_, there)| there.manifest.generation);
     if there.first().is_none_or(|(_, there)| there.manifest != found.manifest) {
         let own = there.iter().find(|(directory, _)| **directory != at).map(|(_, own)| own.manifest.generation);
@@ -85,6 +88,10 @@ fn run(
     received.accepted = true;
     let options = Options { root: place.map(Into::into), ..Options::default() };
     let mut outcome = install(spec, &options);
+    if outcome.generation.is_some_and(|generation| generation < found.manifest.generation) {
+        outcome.problems.push("what was sent is stored, but an older bundle is in use: see what was rejected".into());
+        outcome.status = Status::Degraded;
+    }
     if place.is_none() {
         outcome.problems.extend(restart(&outcome));
     }
@@ -115,7 +122,8 @@ fn may_replace(new: u64, old: Option<u64>, own: Option<u64>, allow_rollback: boo
 fn lock(state: &OwnedFd, path: &Path) -> Result<OwnedFd> {
     let readable = rustix::fs::openat(state, ".", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
     let fd = readable.map_err(|e| failed("open", path, e))?;
-    rustix::fs::flock(&fd, FlockOperation::LockExclusive).map_err(|e| failed("lock", path, e))?;
+    let locked = rustix::io::retry_on_intr(|| rustix::fs::flock(&fd, FlockOperation::LockExclusive));
+    locked.map_err(|e| failed("lock", path, e))?;
     Ok(fd)
 }
 

@@ -1,7 +1,7 @@
 //! What a host has: read from the spec and from what is really on disk, for `pkeys host check`. Changes nothing, waits
 //! for nobody, and says no secret and no hash of one.
 
-use crate::activate::candidates::{authentic, load};
+use crate::activate::candidates::{Candidates, load};
 use crate::activate::placed::Placed;
 use crate::activate::record::Record;
 use crate::activate::root::Root;
@@ -85,7 +85,9 @@ fn run(spec: &Spec, place: Option<&Path>) -> Result<Report> {
     if identities.is_empty() {
         report.problems.extend(missing.iter().map(Error::one_line));
     }
-    let best = authentic(spec, &root, &mut report.rejected).into_iter().next().map(|(_, found)| found.manifest);
+    let candidates = Candidates::look(spec, &root);
+    report.rejected = candidates.rejected;
+    let best = candidates.authentic.into_iter().next().map(|(_, found)| found.manifest);
     let mut placed = Placed::look(spec, &root, best.as_ref())?;
     for _ in 1..LOOKS {
         // An activation meanwhile removes what was being looked at.

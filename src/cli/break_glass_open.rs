@@ -76,7 +76,7 @@ impl Found<'_> {
             Self::Bundle(bundle) => bundle.get(name).map(SecretBytes::copy_of).ok_or_else(missing),
             Self::Rest(rest) => match rest.1.as_ref().and_then(|escrow| escrow.get(name)) {
                 Some(bytes) => Ok(SecretBytes::copy_of(bytes)),
-                None if rest.0.repository.secret_file(name).exists() => rest.0.local(name),
+                None if files::exists(&rest.0.repository.secret_file(name))? => rest.0.local(name),
                 None => Err(missing()),
             },
         }
@@ -131,8 +131,11 @@ fn export(context: &Context, found: &Found, repository: &Repository, directory: 
     }
     files::make_private_directories(directory)?;
     let names = found.names(repository)?;
-    for name in &names {
-        files::write(&directory.join(name), found.get(name)?.expose(), files::PRIVATE)?;
+    let write = |name| files::write(&directory.join(name), found.get(name)?.expose(), files::PRIVATE);
+    if let Err(e) = names.iter().try_for_each(write) {
+        // Some of the values without the others are of no use to anybody who is in a hurry.
+        let _ = std::fs::remove_dir_all(directory);
+        return Err(e);
     }
     context.ui.did("written", &format!("{} files to {}", names.len(), directory.display()));
     context.ui.note(&format!("when you are done: rm -r {}", directory.display()));

@@ -33,7 +33,7 @@ pub(super) fn generate(context: &Context, repository: &Repository, host: &HostNa
     }
     secret::must_be_local(repository, &name)?;
     let keys = context.keys()?;
-    let public = if repository.secret_file(&name).exists() {
+    let public = if files::exists(&repository.secret_file(&name))? {
         public_half(&Sources::new(repository, &keys).read_local(&name)?.bytes)?
     } else {
         let new = new_host_key(host)?;
@@ -110,6 +110,7 @@ fn below(directory: &Path, path: &Path) -> Result<PathBuf> {
 
 /// Writes a new file; one with other bytes stays.
 fn put(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    let _lock = files::claim(path)?;
     if files::write_new(path, bytes, mode)?
         || files::read_secret(path, bytes.len())?.is_some_and(|b| b.expose() == bytes)
     {

@@ -5,7 +5,7 @@ use crate::cli::adopt::{refuse_uncommitted, warn_left};
 use crate::cli::args::{Import as Args, ImportFrom};
 use crate::cli::context::Context;
 use crate::cli::ui::{Tone, count};
-use crate::import::{Import, Tool, Values, import, missing, pending, take};
+use crate::import::{Import, Tool, Values, compared, import, missing, pending, take};
 use crate::manifest::Repository;
 use crate::operator::{Config, Keys};
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<bool> {
     let repository = context.repository()?;
     let plan = plan(&repository, args)?;
     show(context, &plan, args);
-    let pending = pending(&repository, &plan).len();
+    let pending = pending(&repository, &plan)?.len();
     if args.dry_run || pending == 0 && (plan.changed.is_empty() || !args.rewrite) {
         if pending == 0 && !plan.taken.is_empty() {
             context.ui.note("All of them are in pkeys.toml already.");
@@ -29,14 +29,15 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<bool> {
     config.identities.extend(args.identities.iter().cloned());
     let keys = Keys::new(config, context.prompt.clone(), context.remember());
     // Passphrases are asked for before the repository is locked.
-    let identities = if missing(&repository, &plan).next().is_some() { Some(keys.identities()?) } else { None };
+    let opens = !missing(&repository, &plan)?.is_empty() || !compared(&repository, &plan)?.is_empty();
+    let identities = if opens { Some(keys.identities()?) } else { None };
     let mut repository = repository.lock()?;
     if self::plan(&repository, args)? != plan {
         return Err(Error::new("the repository was changed meanwhile; pkeys changed nothing").hint("run it again"));
     }
     let root = repository.root().to_owned();
     let mut values = Values::new(&root, identities.as_deref().map_or(&[], Vec::as_slice));
-    let bar = context.ui.progress("opening", missing(&repository, &plan).count());
+    let bar = context.ui.progress("opening", missing(&repository, &plan)?.len());
     let taken = take(&mut repository, &keys, &mut values, &plan, args.rewrite, &|| bar.inc(1));
     bar.finish_and_clear();
     taken?;

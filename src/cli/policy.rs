@@ -19,6 +19,7 @@ pub(super) fn run(context: &Context, command: &PolicyCommand) -> Result<bool> {
             let keys = UserKeys::load(&repository)?;
             let matrix = policy::matrix(&Gate::open(&repository, &keys, Leeway::None)?)?;
             if let Some(path) = html {
+                let _lock = files::claim(path)?;
                 files::write(path, policy::page(&matrix).as_bytes(), files::PUBLIC)?;
                 context.ui.did("written", &path.display());
                 return Ok(true);

@@ -114,7 +114,8 @@ fn plan(context: &Context, repository: &Repository, keys: &UserKeys, places: &BT
             Step::Prove => "go on: prove the new key, remove the old one",
             Step::Revoke => "go on: remove the old key",
         };
-        context.ui.note(&format!("{user} {label}: {what}, on {}: {}", count(names.len(), "host"), names.join(" ")));
+        let at = if names.is_empty() { "no host".into() } else { count(names.len(), "host") + ": " + &names.join(" ") };
+        context.ui.note(&format!("{user} {label}: {what}, on {at}"));
     }
 }
 

@@ -70,7 +70,7 @@ pub(super) fn store(repository: &mut Repository, keys: &Keys, args: &SecretSet, 
         return Err(Error::new("the value is larger than 64 MiB").hint("encrypt the file, and deliver its key"));
     }
     must_be_local(repository, &args.name)?;
-    let known = repository.secret_file(&args.name).exists();
+    let known = files::exists(&repository.secret_file(&args.name))?;
     // Before the file: an edit that cannot be must not leave a changed secret behind.
     let edit = entry(repository, args)?;
     let action = Action::new("secret set").text("secret", &args.name).list("hosts", &args.hosts);
@@ -178,7 +178,7 @@ fn remove(context: &Context, name: &SecretName) -> Result<bool> {
     let path = repository.secret_file(name);
     let mut edit = repository.edit()?;
     let listed = repository.manifest().secrets.get(name).is_some_and(|s| s.from == reference);
-    if !listed && !path.exists() {
+    if !listed && !files::exists(&path)? {
         return Err(Error::new(format!("there is no local secret {name}")).hint("see `pkeys secret list`"));
     }
     audit::append(&repository, &[Action::new("secret rm").text("secret", name)])?;

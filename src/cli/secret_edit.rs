@@ -13,7 +13,8 @@ use std::process::Command;
 pub(super) fn run(context: &Context, name: &SecretName) -> Result<bool> {
     let repository = context.repository()?;
     secret::must_be_local(&repository, name)?;
-    let before = match repository.secret_file(name).exists() || repository.manifest().secrets.contains_key(name) {
+    let before = match files::exists(&repository.secret_file(name))? || repository.manifest().secrets.contains_key(name)
+    {
         true => secret::read(context, &repository, name)?,
         false => SecretBytes::with_capacity(0),
     };

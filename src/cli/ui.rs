@@ -10,6 +10,7 @@ use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
+use std::sync::OnceLock;
 
 /// The terminal, as the options say.
 pub(super) struct Ui {
@@ -18,6 +19,8 @@ pub(super) struct Ui {
     json: bool,
     color_out: bool,
     color_err: bool,
+    /// Why a result could not be printed: a full disk, but not a reader that went away.
+    unprinted: OnceLock<std::io::ErrorKind>,
 }
 
 /// How a word is shown.
@@ -59,7 +62,14 @@ impl Ui {
             Color::Auto => terminal && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()),
         };
         let color_out = wanted(std::io::stdout().is_terminal()) && !json;
-        Self { quiet, verbose, json, color_out, color_err: wanted(std::io::stderr().is_terminal()) }
+        Self {
+            quiet,
+            verbose,
+            json,
+            color_out,
+            color_err: wanted(std::io::stderr().is_terminal()),
+            unprinted: OnceLock::new(),
+        }
     }
 
     /// Whether results are wanted as JSON.
@@ -67,9 +77,25 @@ impl Ui {
         self.json
     }
 
-    /// A line of the result.
+    /// A line of the result. What was asked for is done all the same when it cannot be printed; see [`Self::printed`].
     pub(super) fn out(&self, line: &str) {
-        let _ = writeln!(std::io::stdout().lock(), "{line}");
+        if let Err(e) = writeln!(std::io::stdout().lock(), "{line}")
+            && e.kind() != std::io::ErrorKind::BrokenPipe
+        {
+            self.unprinted.get_or_init(|| e.kind());
+        }
+    }
+
+    /// Whether all results were printed, or given up by who read them: half of a list must not pass for all of it.
+    ///
+    /// # Errors
+    /// When some were not.
+    pub(super) fn printed(&self) -> crate::base::Result<()> {
+        match self.unprinted.get() {
+            None => Ok(()),
+            Some(kind) => Err(Error::new(format!("the result could not be printed whole: {kind}"))
+                .hint("what was to be done is done; to see it all, run it again with its output elsewhere")),
+        }
     }
 
     /// What a command did, and to what: one line, or one object.

@@ -64,8 +64,13 @@ impl Escrow {
 
 /// The copies of public files that belong into it.
 pub(super) fn copies(repository: &Repository) -> Result<BTreeMap<String, Vec<u8>>> {
-    let read = |name: &str| files::read(&repository.root().join(name), bundle::MAX_PAYLOAD);
-    COPIES.iter().filter_map(|name| Some(Ok(((*name).to_owned(), read(name).transpose()?.ok()?)))).collect()
+    let mut copies = BTreeMap::new();
+    for name in COPIES {
+        if let Some(bytes) = files::read(&repository.root().join(name), bundle::MAX_PAYLOAD)? {
+            copies.insert((*name).to_owned(), bytes);
+        }
+    }
+    Ok(copies)
 }
 
 /// The digests of such copies.

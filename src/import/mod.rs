@@ -18,5 +18,5 @@ mod values;
 
 pub use declared::{Origin, Tool};
 pub use plan::{Import, Taken, import};
-pub use take::{missing, pending, take};
+pub use take::{compared, missing, pending, take};
 pub use values::Values;

@@ -4,28 +4,45 @@ use super::declared::Origin;
 use super::plan::{Import, Taken};
 use super::values::Values;
 use crate::audit::{self, Action};
-use crate::base::{Error, Result, SecretBytes, SecretName};
+use crate::base::{Error, Result, SecretBytes, SecretName, files};
 use crate::manifest::Repository;
 use crate::nixfiles::{prepare, write};
 use crate::operator::Keys;
 use crate::render::write_local;
 
 /// The secrets whose values are not in the repository's age files yet.
-pub fn missing<'a>(repository: &'a Repository, import: &'a Import) -> impl Iterator<Item = &'a Taken> + 'a {
+///
+/// # Errors
+/// When it cannot be said of one.
+pub fn missing<'a>(repository: &Repository, import: &'a Import) -> Result<Vec<&'a Taken>> {
     let is_local = |taken: &&Taken| !matches!(taken.origin, Origin::Reference(_));
-    import.taken.iter().filter(is_local).filter(|taken| !repository.secret_file(&taken.name).exists())
+    let missing = |taken: &'a Taken| Ok((!files::exists(&repository.secret_file(&taken.name))?).then_some(taken));
+    import.taken.iter().filter(is_local).map(missing).filter_map(Result::transpose).collect()
 }
 
 /// The secrets that are not in the repository as planned: without an entry, a host or a value.
-pub fn pending<'a>(repository: &'a Repository, import: &'a Import) -> Vec<&'a Taken> {
+///
+/// # Errors
+/// As [`missing`].
+pub fn pending<'a>(repository: &Repository, import: &'a Import) -> Result<Vec<&'a Taken>> {
     let has = |taken: &Taken| {
         let manifest = repository.manifest();
         let selected =
             manifest.secrets.get(&taken.name).map(|secret| manifest.selected(&secret.hosts).collect::<Vec<_>>());
         selected.is_some_and(|hosts| taken.hosts.iter().all(|host| hosts.contains(&host)))
     };
-    let valueless: Vec<_> = missing(repository, import).map(|taken| &taken.name).collect();
-    import.taken.iter().filter(|taken| !has(taken) || valueless.contains(&&taken.name)).collect()
+    let valueless = missing(repository, import)?;
+    Ok(import.taken.iter().filter(|taken| !has(taken) || valueless.contains(taken)).collect())
+}
+
+/// The secrets that get an entry or a host, and whose values are there already: perhaps another file's, of the same name.
+///
+/// # Errors
+/// As [`missing`].
+pub fn compared<'a>(repository: &Repository, import: &'a Import) -> Result<Vec<&'a Taken>> {
+    let missing = missing(repository, import)?;
+    let compared = |taken: &&Taken| !matches!(taken.origin, Origin::Reference(_)) && !missing.contains(taken);
+    Ok(pending(repository, import)?.into_iter().filter(compared).collect())
 }
 
 /// Stores the values that are missing, enters the secrets into `pkeys.toml`, and with `rewrite` changes the Nix files. All
@@ -33,7 +50,8 @@ pub fn pending<'a>(repository: &'a Repository, import: &'a Import) -> Vec<&'a Ta
 /// value.
 ///
 /// # Errors
-/// When a value cannot be opened or a file not be changed; then nothing was written. When one cannot be written.
+/// When a value cannot be opened, is not the one that is there under its name, or a file cannot be changed; then nothing
+/// was written. When one cannot be written.
 pub fn take(
     repository: &mut Repository,
     keys: &Keys,
@@ -45,8 +63,19 @@ pub fn take(
     debug_assert!(repository.is_locked(), "files are changed under the lock");
     let changed = if rewrite { import.changed.as_slice() } else { &[] };
     prepare(repository.root(), changed)?;
+    for taken in compared(repository, import)? {
+        let file = repository.secret_file(&taken.name);
+        let own = Origin::Age(file.strip_prefix(repository.root()).unwrap_or(&file).to_owned());
+        let context = |e: Error| e.context(format!("secret {}", taken.name));
+        if values.read(&own).map_err(context)? != values.read(&taken.origin).map_err(context)? {
+            let places: Vec<_> = taken.from.iter().map(|(file, line)| format!("{}:{line}", file.display())).collect();
+            let places = places.join(", ");
+            return Err(Error::new(format!("pkeys has another value of the name {} than {places}", taken.name))
+                .hint("give it a name of its own there; nothing was changed"));
+        }
+    }
     let mut opened: Vec<(SecretName, SecretBytes)> = Vec::new();
-    for taken in missing(repository, import) {
+    for taken in missing(repository, import)? {
         let value = values.read(&taken.origin).map_err(|e| e.context(format!("secret {}", taken.name)))?;
         let value = value.ok_or_else(|| Error::new(format!("secret {} has no value", taken.name)))?;
         opened.push((taken.name.clone(), value));
@@ -67,7 +96,7 @@ pub fn take(
             }
         }
     }
-    let actions = pending(repository, import).into_iter().map(|taken| {
+    let actions = pending(repository, import)?.into_iter().map(|taken| {
         let action = Action::new("import").text("secret", &taken.name).text("reference", taken.reference());
         let from = taken.from.iter().map(|(file, line)| format!("{}:{line}", file.display()));
         action.list("hosts", &taken.hosts).list("from", from)

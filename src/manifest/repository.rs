@@ -103,7 +103,9 @@ impl Repository {
             Err(e) => return Err(Error::io("read", &directory, &e)),
         };
         let name = |entry: std::fs::DirEntry| SecretName::new(entry.file_name().to_str()?.strip_suffix(".age")?).ok();
-        let mut names: Vec<_> = entries.flatten().filter_map(name).collect();
+        // An entry that cannot be read may be a secret: without it, some would be encrypted anew and others not.
+        let entries = entries.collect::<std::io::Result<Vec<_>>>().map_err(|e| Error::io("read", &directory, &e))?;
+        let mut names: Vec<_> = entries.into_iter().filter_map(name).collect();
         names.sort();
         Ok(names)
     }

@@ -1,7 +1,7 @@
 //! Deciding which hosts need a new bundle, and why. Changes nothing and reads no secret.
 
 use crate::base::{Error, HostName, Result, SecretName};
-use crate::bundle::{Manifest as BundleManifest, Signed, Signers};
+use crate::bundle::{self, Manifest as BundleManifest, Signed, Signers};
 use crate::keys::UserKeys;
 use crate::manifest::{Origin, Repository};
 use crate::policy::{Gate, Leeway, Warnings};
@@ -137,8 +137,15 @@ fn look(asked: &Asked, host: &HostName, force: bool) -> Result<Look> {
         Ok(Some(signed)) => {
             (BundleManifest::parse(&signed.manifest).ok(), signed.verify(&directory, host, signers).map(|_| ()))
         }
-        Err(e) => (None, Err(e)),
+        // Without the number that is there, a new bundle would be older than what the host has.
+        Err(e) if e.is_io() => return Err(e),
+        Err(e) => (bundle::unproven(&directory)?, Err(e)),
     };
+    if let Err(e) = &valid
+        && e.is_io()
+    {
+        return Err(e.clone());
+    }
     let granted = asked.gate.render(asked.operator, host, rendered.as_ref().filter(|_| valid.is_ok()))?;
     wanted.leave_out(&granted);
     let mut reasons = Vec::new();

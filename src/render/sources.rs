@@ -1,6 +1,6 @@
 //! Opening sources when they are first needed, and asking each for its references at once.
 
-use crate::base::{Error, HostName, Result, SecretName};
+use crate::base::{Error, HostName, Result, SecretName, files};
 use crate::manifest::{Origin, Repository, SourceKind};
 use crate::operator::{Keys, public_of_signing_key};
 use crate::policy::operator_named;
@@ -52,7 +52,7 @@ impl<'a> Sources<'a> {
     pub fn read_secret(&self, name: &SecretName) -> Result<Value> {
         match self.repository.manifest().secrets.get(name) {
             Some(secret) => self.read_one(&Origin::of(self.repository.manifest(), secret)?),
-            None if self.repository.secret_file(name).exists() => self.read_local(name),
+            None if files::exists(&self.repository.secret_file(name))? => self.read_local(name),
             None => Err(Error::new(format!("there is no secret {name}")).hint("see `pkeys secret list`")),
         }
     }

@@ -7,6 +7,8 @@ use gix::bstr::{BStr, BString, ByteSlice};
 use gix::dir::entry::Kind as OnDisk;
 use gix::index::entry::{Mode, Stage};
 use std::collections::BTreeSet;
+use std::fs::Metadata;
+use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -36,7 +38,15 @@ pub(super) fn list(opened: &Opened, skipped: &mut Vec<Skipped>) -> Result<BTreeS
     let failed = |e: gix::Error| {
         Error::new(format!("cannot list the files of {}: {e}", top.display())).hint("`git status` there says more")
     };
-    let index = git.index_or_empty().map_err(failed)?;
+    let place = git.index_path();
+    let index = match git.try_index().map_err(failed)? {
+        Some(index) => index,
+        // gix takes an index that it cannot look at for one that is not there.
+        None if files::exists(&place)? => {
+            return Err(Error::new(format!("{} cannot be read", place.display())).hint("`git status` there says more"));
+        }
+        None => git.index_or_empty().map_err(failed)?,
+    };
     let mut items = BTreeSet::new();
     for entry in index.entries() {
         let path = entry.path(&index);
@@ -49,7 +59,13 @@ pub(super) fn list(opened: &Opened, skipped: &mut Vec<Skipped>) -> Result<BTreeS
             let why = "a folder that sparse checkout leaves out";
             skipped.push(Skipped::note(path, why, "`pkeys scan --history` looks at it"));
         } else if entry.mode != Mode::SYMLINK {
-            let file = on_disk(top, path);
+            let file = match on_disk(top, path) {
+                Ok(file) => file,
+                Err(reason) => {
+                    skipped.push(reason);
+                    continue;
+                }
+            };
             let as_staged = file.as_ref().is_some_and(|file| is_as_staged(file, entry));
             // `git add --intent-to-add` stages nothing, as an empty file that need not be there.
             if !(as_staged && entry.stage() == Stage::Unconflicted || entry.id.is_empty_blob()) {
@@ -63,7 +79,8 @@ pub(super) fn list(opened: &Opened, skipped: &mut Vec<Skipped>) -> Result<BTreeS
     let options = git.dirwalk_options().map_err(failed)?;
     let options = options.emit_untracked(gix::dir::walk::EmissionMode::Matching).emit_ignored(None);
     let none: [&str; 0] = [];
-    for item in git.dirwalk_iter(index, none, Default::default(), options).map_err(failed)? {
+    let mut walk = git.dirwalk_iter(index, none, Default::default(), options).map_err(failed)?;
+    for item in walk.by_ref() {
         let entry = item.map_err(failed)?.entry;
         let path = entry.rela_path.as_bstr();
         if !opened.wants(path) || entry.property.is_some() {
@@ -78,26 +95,37 @@ pub(super) fn list(opened: &Opened, skipped: &mut Vec<Skipped>) -> Result<BTreeS
             _ => {}
         }
     }
+    // Where the top cannot be looked at, gix walks nowhere and says nothing.
+    if walk.into_outcome().is_none_or(|outcome| outcome.dirwalk.read_dir_calls == 0) {
+        skipped.push(unreadable(b"".into(), top, &Error::new(format!("{} cannot be looked at", top.display()))));
+    }
     Ok(items)
 }
 
-/// The file, unless it or a folder above it is a symbolic link: then git does not see it either.
-fn on_disk(top: &Path, path: &BStr) -> Option<std::fs::Metadata> {
+/// The file, unless it or a folder above it is a symbolic link: then git does not see it either. What cannot be looked at
+/// is not taken for what is not there.
+fn on_disk(top: &Path, path: &BStr) -> std::result::Result<Option<Metadata>, Skipped> {
     let mut place = top.to_owned();
     let mut found = None;
     for part in path.split(|byte| *byte == b'/') {
         place.push(std::ffi::OsStr::from_bytes(part));
-        let data = place.symlink_metadata().ok()?;
-        if data.is_symlink() {
-            return None;
+        match place.symlink_metadata() {
+            Ok(data) if data.is_symlink() => return Ok(None),
+            Ok(data) => found = Some(data),
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
+            Err(e) => return Err(unreadable(path, &place, &Error::io("look at", &place, &e))),
         }
-        found = Some(data);
     }
-    found
+    Ok(found)
+}
+
+fn unreadable(path: &BStr, place: &Path, error: &Error) -> Skipped {
+    let why = error.message().replace(&place.display().to_string(), "it");
+    Skipped { path: shown(path), why, hint: error.next_step().unwrap_or("look at it by hand").to_owned(), failed: true }
 }
 
 /// Whether a file is what was staged, as git itself tells: by its size and its time.
-fn is_as_staged(file: &std::fs::Metadata, entry: &gix::index::Entry) -> bool {
+fn is_as_staged(file: &Metadata, entry: &gix::index::Entry) -> bool {
     use std::os::unix::fs::MetadataExt;
     let stat = &entry.stat;
     file.is_file()
@@ -125,21 +153,13 @@ pub(super) fn join(top: &Path, path: &BStr) -> PathBuf {
 /// Reads a file of the work tree, or says why not.
 pub(super) fn read(top: &Path, path: &BStr) -> std::result::Result<SecretBytes, Skipped> {
     let place = join(top, path);
-    let size = on_disk(top, path).map_or(0, |file| file.len());
+    let size = on_disk(top, path)?.map_or(0, |file| file.len());
     if size > MAX_FILE {
         return Err(Skipped::too_large(path, size));
     }
     match files::read_secret(&place, usize::try_from(MAX_FILE).unwrap_or(usize::MAX)) {
         Ok(Some(bytes)) => Ok(bytes),
         Ok(None) => Ok(SecretBytes::new(Vec::new())),
-        Err(e) => {
-            let why = e.message().replace(&place.display().to_string(), "it");
-            Err(Skipped {
-                path: shown(path),
-                why,
-                hint: e.next_step().unwrap_or("look at it by hand").to_owned(),
-                failed: true,
-            })
-        }
+        Err(e) => Err(unreadable(path, &place, &e)),
     }
 }

@@ -44,7 +44,7 @@ impl<'a> AgeKeys<'a> {
 
     fn private(&self, place: &KeyPlace, file: usize) -> Result<Option<SecretBytes>> {
         let name = name(place, FILES[file])?;
-        if !self.files.path(&name).exists() {
+        if !files::exists(&self.files.path(&name))? {
             return Ok(None);
         }
         self.files.value(&Reference::Age(name)).map(|value| Some(value.bytes))
