@@ -56,6 +56,9 @@ pub(crate) struct Settings {
     /// Answer this share of all requests with 500
     #[arg(long, value_name = "PERCENT", default_value_t = 0)]
     pub(crate) error_percent: u8,
+    /// Fail this share of all requests, evenly spread, with 500, 503, 429 and closed connections in turn
+    #[arg(long, value_name = "PERCENT", default_value_t = 0)]
+    pub(crate) mixed_percent: u8,
     /// Send half of the body of the next N answers, then close the connection
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) truncate_next: u32,
@@ -163,6 +166,24 @@ impl Settings {
         if self.too_many_every > 0 && seen.is_multiple_of(self.too_many_every) {
             return Some(many);
         }
+        // The same requests of each run, by their order: so that tests can tell how many there must have been.
+        let share = |seen: u64| seen * u64::from(self.mixed_percent) / 100;
+        if share(seen) > share(seen - 1) {
+            return Some(mixed(share(seen)));
+        }
         (OsRng.next_u32() % 100 < u32::from(self.error_percent)).then_some(internal)
+    }
+}
+
+/// What the `turn`th of the mixed faults is.
+fn mixed(turn: u64) -> Fault {
+    let status = |status, message, retry_after| Fault::Status { status, message, retry_after };
+    match turn % 6 {
+        1 => status(500, "internal server error", None),
+        2 => status(503, "service unavailable", None),
+        3 => status(429, "too many requests, please slow down", Some(1)),
+        4 => Fault::Drop,
+        5 => status(503, "service unavailable", Some(1)),
+        _ => status(429, "too many requests, please slow down", None),
     }
 }

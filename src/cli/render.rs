@@ -1,7 +1,7 @@
 //! `render`: seals and signs the bundles of hosts whose inputs changed.
 
 use crate::audit;
-use crate::base::Result;
+use crate::base::{Error, Result};
 use crate::cli::args::Render;
 use crate::cli::break_glass::keep_escrow;
 use crate::cli::context::Context;
@@ -21,6 +21,8 @@ pub(super) fn run(context: &Context, args: &Render) -> Result<bool> {
         Vec::new()
     } else {
         let bar = context.ui.progress("rendering", stale);
+        // Reading the values comes first, and may take a while.
+        bar.tick();
         let rendered = render::run(&repository, &sources, &keys, &plans, &|_| bar.inc(1))?;
         bar.finish_and_clear();
         rendered
@@ -65,10 +67,12 @@ fn report(context: &Context, plans: &[HostPlan], rendered: &[Rendered], dry_run:
         })
         .collect();
     context.ui.table(&rows);
-    for line in &lines {
-        if let Some(error) = &line.error {
-            context.ui.error(&error.clone().context(&line.host));
-        }
+    let errors: Vec<_> = lines.iter().filter_map(|line| Some((&line.host, line.error.as_ref()?))).collect();
+    for (at, (host, error)) in errors.iter().enumerate() {
+        // When a server is away a thousand hosts have the same next step: it is said once, after the last of them.
+        let again = errors.get(at + 1).is_some_and(|(_, next)| next.next_step() == error.next_step());
+        let error = if again { Error::new(error.message()) } else { (*error).clone() };
+        context.ui.error(&error.context(host));
     }
     let number = |word: &str| lines.iter().filter(|line| line.word == word).count();
     let parts: Vec<_> = ["rendered", "would render", "unchanged", "failed"]
@@ -97,13 +101,13 @@ struct Line {
     generation: Option<u64>,
     reasons: Vec<String>,
     warnings: Vec<String>,
-    error: Option<crate::base::Error>,
+    error: Option<Error>,
 }
 
 impl Line {
     fn of(plan: &HostPlan, rendered: &[Rendered], dry_run: bool) -> Self {
         let before = plan.rendered.as_ref().map(|old| old.generation);
-        let line = |word, tone, generation, error: Option<&crate::base::Error>| Self {
+        let line = |word, tone, generation, error: Option<&Error>| Self {
             host: plan.host.to_string(),
             word,
             tone,

@@ -49,6 +49,23 @@ fn errors_of_the_server() {
 }
 
 #[test]
+fn a_share_of_all_requests_fails_in_turn_and_the_same_each_time() {
+    let server = StandIn::start(EXAMPLE, &["--mixed-percent", "50"]);
+    let ask = || match server.try_call("GET", "/v1/vaults", WRITE_TOKEN, None) {
+        Ok(reply) => (reply.status, reply.header("Retry-After").map(str::to_owned)),
+        Err(_) => (0, None),
+    };
+    let second = Some("1".to_owned());
+    let faults = [(500, None), (503, None), (429, second.clone()), (0, None), (503, second), (429, None), (500, None)];
+    for fault in faults {
+        assert_eq!([ask(), ask()], [(200, None), fault]);
+    }
+    server.set_faults(&json!({ "mixed-percent": 5 }));
+    let failed: Vec<usize> = (1..=60).filter(|_| ask().0 != 200).collect();
+    assert_eq!(failed, [20, 40, 60]);
+}
+
+#[test]
 fn only_some_requests() {
     let server = StandIn::start(EXAMPLE, &["--only", "POST /v1/vaults", "--unavailable-next", "1"]);
     assert_eq!(statuses(&server, 2), [200, 200]);

@@ -140,3 +140,23 @@ fn a_server_that_hangs_is_waited_for_once_and_not_for_every_item() {
     assert!(late(connect.read(&references)));
     assert_eq!(server.requests().total, 0);
 }
+
+#[test]
+fn items_that_fail_hold_up_no_others_until_too_many_in_a_row_do() {
+    let (data, _, by_id) = hundred();
+    let server = StandIn::start(&data, &["--error-percent", "100", "--only", "/items/one"]);
+    let references: Vec<_> = by_id.iter().map(|(_, from)| Reference::parse(from).unwrap()).collect();
+    let references: Vec<_> = references.iter().collect();
+    let mut settings = ConnectSettings::new(server.url(), SecretBytes::copy_of(b"t"));
+    (settings.retry.attempts, settings.retry.in_vain) = (1, 11);
+    let connect = Connect::new(settings).unwrap();
+    let good = |answers: &[pkeys::base::Result<_>]| answers.iter().filter(|answer| answer.is_ok()).count();
+    assert_eq!(good(&connect.read(&references)), 50);
+    // Now all 20 fail.
+    server.set_faults(&json!({ "error-percent": 100 }));
+    connect.forget();
+    assert_eq!(good(&connect.read(&references)), 0);
+    server.reset_requests();
+    assert_eq!(good(&connect.read(&references)), 0);
+    assert_eq!(server.requests().total, 0, "given up as a whole");
+}

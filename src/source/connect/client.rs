@@ -14,7 +14,7 @@ use reqwest::Method;
 use reqwest::blocking::{Body as Sent, ClientBuilder, Response};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The header that tells Connect from whatever else may answer.
@@ -40,8 +40,16 @@ pub(super) struct Client {
     address: Address,
     policy: Policy,
     timeout: Duration,
+    health: Mutex<Health>,
+}
+
+/// What the requests of late say of the server as a whole.
+#[derive(Default)]
+struct Health {
     /// The failure after which no request is worth sending.
-    gone: Mutex<Option<Failed>>,
+    gone: Option<Failed>,
+    /// How many requests in a row were given up.
+    in_vain: u32,
 }
 
 /// An answer with status 200.
@@ -70,7 +78,7 @@ impl Client {
             Error::new("TLS could not be set up: the system has no CA certificates that could be read")
                 .hint("install the system's CA certificates, or set ca-file of the source")
         })?;
-        Ok(Self { http, address, policy: settings.retry, timeout: settings.timeout, gone: Mutex::new(None) })
+        Ok(Self { http, address, policy: settings.retry, timeout: settings.timeout, health: Mutex::default() })
     }
 
     pub(super) fn address(&self) -> &Address {
@@ -79,7 +87,28 @@ impl Client {
 
     /// Lets a server that was given up be asked again.
     pub(super) fn forget(&self) {
-        *self.gone.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.health() = Health::default();
+    }
+
+    fn health(&self) -> MutexGuard<'_, Health> {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers a request that was given up. A server that fails at one after the other is given up as a whole: else
+    /// each of a thousand items would be asked for as often as one.
+    fn given_up(&self, problem: Failed) -> Failed {
+        let mut health = self.health();
+        if problem.may_concern_all() {
+            health.in_vain += 1;
+        }
+        if health.gone.is_none() {
+            health.gone = if problem.concerns_all() {
+                Some(problem.clone())
+            } else {
+                (health.in_vain >= self.policy.in_vain).then(|| problem::all_in_vain(health.in_vain, &problem))
+            };
+        }
+        problem
     }
 
     /// Gets `path`, at most `limit` bytes, and makes it into something with `read`. `asked` says in words what it is.
@@ -93,11 +122,14 @@ impl Client {
         let begin = Instant::now();
         let mut failed = 0;
         loop {
-            if let Some(gone) = self.gone.lock().unwrap_or_else(PoisonError::into_inner).clone() {
+            if let Some(gone) = self.health().gone.clone() {
                 return Err(gone);
             }
             let problem = match self.attempt(path, asked, limit).map(&read) {
-                Ok(Body::Good(good)) => return Ok(good),
+                Ok(Body::Good(good)) => {
+                    self.health().in_vain = 0;
+                    return Ok(good);
+                }
                 Ok(Body::CutShort) => problem::cut_short(&self.address),
                 Ok(Body::Strange(how)) => problem::stranger(&self.address, how),
                 Err(problem) => problem,
@@ -105,12 +137,7 @@ impl Client {
             failed += 1;
             match self.policy.wait(problem.failure, failed, begin.elapsed(), OsRng.next_u32()) {
                 Some(wait) => std::thread::sleep(wait),
-                None => {
-                    if problem.concerns_all() {
-                        *self.gone.lock().unwrap_or_else(PoisonError::into_inner) = Some(problem.clone());
-                    }
-                    return Err(problem);
-                }
+                None => return Err(self.given_up(problem)),
             }
         }
     }

@@ -26,6 +26,12 @@ impl Failed {
         matches!(self.failure, Unreachable | Distrusted | TimedOut | Status(401, _))
     }
 
+    /// Whether it may be the server's failure and not that of what was asked for.
+    pub(super) fn may_concern_all(&self) -> bool {
+        use Failure::{CutShort, Status};
+        self.concerns_all() || matches!(self.failure, CutShort | Status(408 | 429 | 500.., _))
+    }
+
     /// Whether what was asked for by its id is not there.
     pub(super) fn is_absence(&self) -> bool {
         matches!(self.failure, Failure::Status(400 | 404, _))
@@ -81,6 +87,12 @@ fn too_slow(at: &Address) -> Failed {
 pub(super) fn cut_short(from: &Address) -> Failed {
     let hint = "look at the log of the Connect server and of what is in between, and run it again";
     Failed::new(Failure::CutShort, format!("the answer of 1Password Connect at {from} was cut short"), hint)
+}
+
+/// So many requests in a row were given up that the server itself must be unwell. The last of them stands for all.
+pub(super) fn all_in_vain(requests: u32, last: &Failed) -> Failed {
+    let message = format!("{requests} requests in a row came to nothing, no more were sent; the last: {}", last.error);
+    Failed { error: Error::new(message).hint(last.error.next_step().unwrap_or_default()), ..*last }
 }
 
 /// The answer is none that Connect gives; `how` says what is odd about it.

@@ -16,6 +16,8 @@ pub struct Policy {
     /// No new attempt is begun once so much time has gone into one request. A server that did not answer in time until
     /// then is not asked for anything else.
     pub total: Duration,
+    /// After how many requests in a row that were given up, each after all its attempts, nothing more is asked for.
+    pub in_vain: u32,
     /// How long reads are repeated after a change until they show it: Connect answers from a cache.
     pub settle: Duration,
 }
@@ -28,6 +30,7 @@ impl Default for Policy {
             longest_wait: Duration::from_secs(4),
             longest_asked: Duration::from_secs(15),
             total: Duration::from_secs(60),
+            in_vain: 32,
             settle: Duration::from_secs(5),
         }
     }
