@@ -13,6 +13,7 @@ pub fn each<T: Sync, R: Send>(jobs: &[T], at_once: usize, run: impl Fn(&T) -> R 
         while let Some((at, job)) = Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, jobs.get(at)?)))
         {
             done.push((at, run(job)));
+            crate::base::process::wipe_stack();
         }
         done
     };

@@ -1,14 +1,20 @@
-//! Secret bytes as a type: prints nothing, cannot be cloned, is wiped when dropped.
+//! Secret bytes as a type: prints nothing, cannot be cloned, is kept out of swap, is wiped when dropped.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
-/// Bytes that must not be seen: no `Display`, no `Clone`, no serde, `Debug` is redacted, wiped on drop.
+/// How many bytes are locked into RAM at most: a process has only so many mappings, and each lock may make two more.
+const MAX_LOCKED: usize = 64 * 1024 * 1024;
+
+/// Bytes that must not be seen: no `Display`, no `Clone`, no serde, `Debug` is redacted, wiped on drop, and not written
+/// to swap where the system lets a process lock that much (8 MiB without privileges, mostly).
 pub struct SecretBytes(Zeroizing<Vec<u8>>);
 
 impl SecretBytes {
     /// Takes bytes over; the vector is not copied.
     pub fn new(bytes: Vec<u8>) -> Self {
+        keep_in_ram(&bytes);
         Self(Zeroizing::new(bytes))
     }
 
@@ -46,6 +52,7 @@ impl SecretBytes {
     pub fn extend(&mut self, bytes: &[u8]) {
         if self.0.len() + bytes.len() > self.0.capacity() {
             let mut grown = Vec::with_capacity((self.0.len() + bytes.len()).max(self.0.capacity() * 2));
+            keep_in_ram(&grown);
             grown.extend_from_slice(&self.0);
             self.0.zeroize();
             *self.0 = grown;
@@ -69,6 +76,19 @@ impl SecretBytes {
                 Err(e) => return Err(e),
             }
         }
+    }
+}
+
+/// Locks the pages of a buffer for as long as the process lives: what is freed goes to the next secret, and a neighbour
+/// on the same page may need the lock still.
+fn keep_in_ram(buffer: &Vec<u8>) {
+    static LOCKED: AtomicUsize = AtomicUsize::new(0);
+    let size = buffer.capacity();
+    if size > 0
+        && LOCKED.fetch_add(size, Ordering::Relaxed) < MAX_LOCKED
+        && let Ok(lock) = region::lock(buffer.as_ptr(), size)
+    {
+        std::mem::forget(lock);
     }
 }
 

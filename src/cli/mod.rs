@@ -82,6 +82,7 @@ pub fn run() -> ExitCode {
         Command::Completions { shell } => manual::completions(&context, shell),
         Command::Man => manual::man(&context),
     };
+    crate::base::process::wipe_stack();
     match result.and_then(|good| context.ui.printed().map(|()| good)) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

@@ -36,6 +36,7 @@ const MAX_SPEC: usize = 64 * 1024 * 1024;
 
 fn main() -> ExitCode {
     pkeys::base::process::harden();
+    pkeys::base::process::lock_memory();
     // Directories that are made on the way to a path are 0755, whatever the caller's mask.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     let result = match Arguments::parse().command {
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         Command::Verify(arguments) => verify(&arguments),
         Command::List { bundle } => list(&bundle),
     };
+    pkeys::base::process::wipe_stack();
     match result {
         Ok(code) => ExitCode::from(code),
         Err(e) => {
