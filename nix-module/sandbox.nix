@@ -10,6 +10,8 @@
     "CAP_FOWNER"
   ];
   NoNewPrivileges = true;
+  # It keeps its memory out of swap.
+  LimitMEMLOCK = "infinity";
   UMask = "0022";
   KeyringMode = "private";
 
@@ -37,5 +39,11 @@
   RestrictRealtime = true;
   SystemCallArchitectures = "native";
   SystemCallErrorNumber = "EPERM";
-  SystemCallFilter = [ "@system-service" ];
+  # The program confines itself further, when it knows its spec.
+  SystemCallFilter = [
+    "@system-service"
+    "landlock_create_ruleset"
+    "landlock_add_rule"
+    "landlock_restrict_self"
+  ];
 }

@@ -24,7 +24,7 @@ const CHANGING: &[&str] = &[
     "flock",
     "mkdir",
     "rename",
-    "mount",
+    "move_mount",
 ];
 
 /// `install`, killed at the `number`th of one call. `None` when it ended before.
@@ -189,7 +189,7 @@ fn killed_on_a_live_machine_the_ramfs_is_mounted_once() {
     let script = "set -e; mount -t tmpfs none /run; mount -t tmpfs none /var/lib; \
         strace -f -qq -o /dev/null -e trace=$1 -e inject=$1:signal=KILL:when=1 $2 install --spec $3 && exit 9; \
         $2 install --spec $3 >/dev/null; cat /run/pkeys/secrets/a; echo; grep -c ' /run/pkeys.d ramfs ' /proc/self/mounts; ls -A /run | grep pkeys; ls -A /run/pkeys.d | wc -l";
-    for call in ["mount", "mkdirat", "flock", "symlinkat", "renameat", "fchmod"] {
+    for call in ["fsopen", "fsmount", "move_mount", "mkdirat", "flock", "symlinkat", "renameat", "fchmod"] {
         let mut command = machine.sandbox.command_of("unshare");
         command.args(["-m", "sh", "-c", script, "sh", call, env!("CARGO_BIN_EXE_pkeys-activate")]);
         let said = run_command(command.arg(at.join("spec.json")), b"").good();

@@ -203,6 +203,24 @@ fn a_link_below_a_directory_that_a_user_owns_is_not_followed() {
 }
 
 #[test]
+fn a_kernel_without_landlock_is_named_and_gets_its_secrets() {
+    let machine = machine();
+    let spec = machine.root().join("spec.json");
+    let mut command = machine.sandbox.command_of("strace");
+    command.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=landlock_create_ruleset"]);
+    command.args([
+        "-e",
+        "inject=landlock_create_ruleset:error=ENOSYS",
+        env!("CARGO_BIN_EXE_pkeys-activate"),
+        "install",
+    ]);
+    let ran = run_command(command.arg("--spec").arg(spec).arg("--root").arg(machine.root()), b"");
+    assert_eq!(ran.status, 0, "{ran:?}");
+    assert!(ran.err.contains("note: not confined beyond its unit: this kernel has no Landlock"), "{ran:?}");
+    assert_eq!(machine.read("run/pkeys/secrets/a"), b"1");
+}
+
+#[test]
 fn units_that_could_not_be_queued_are_queued_by_the_next_activation() {
     let machine = machine();
     machine.spec(json!({ "secrets": { "a": { "restartUnits": ["app.service"] } } }));

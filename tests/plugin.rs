@@ -60,6 +60,22 @@ fn a_plugins_keys_work_for_operators_and_hosts_and_with_age_itself() {
     install(&path).good();
     assert_eq!(std::fs::read(root.join("run/pkeys/secrets/a")).unwrap(), b"through a plugin");
 
+    // A plugin that is up to no good: what the host's program runs is confined with it.
+    let mark = sandbox.path("mark");
+    let evil = sandbox.path("evil");
+    std::fs::create_dir(&evil).unwrap();
+    sandbox.script("evil/age-plugin-shuffle", &format!("touch '{}'\nexec '{plugin}' \"$@\"", mark.display()));
+    let path = format!("{}:{path}", evil.display());
+    install(&path).good();
+    if std::fs::read_to_string("/sys/kernel/security/lsm").is_ok_and(|all| all.contains("landlock")) {
+        assert!(!mark.exists(), "a plugin wrote where no secret goes");
+    } else {
+        eprintln!("skipped: what a plugin cannot do (Landlock is not there, or cannot be seen)");
+    }
+    let show = ["secret", "show", "a"];
+    run_command(sandbox.command().env("PATH", &path).env("PKEYS_IDENTITY", identity_file).args(show), b"").good();
+    assert!(mark.exists(), "it writes where nothing keeps it from that");
+
     let missing = run_command(sandbox.command().args(["secret", "set", "b"]), b"x");
     missing.bad("the age plugin age-plugin-shuffle is not installed", "PATH");
 }

@@ -8,7 +8,6 @@ use crate::activate::tree::{self, Found, failed};
 use crate::base::{Error, Result};
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
-use rustix::mount::MountFlags;
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -62,7 +61,7 @@ impl Store {
         let above = made(root.directory(Path::new("/run"), true)?)?;
         let mut all = made(root.directory(&at, true)?)?;
         if live && !own_ramfs(&above, &all)? {
-            mount(&at)?;
+            mount(&all, &at)?;
             all = made(root.directory(&at, true)?)?;
             if !own_ramfs(&above, &all)? {
                 return Err(Error::new(format!("{} is not the ramfs that was mounted there", at.display())));
@@ -196,9 +195,21 @@ fn own_ramfs(above: &OwnedFd, directory: &OwnedFd) -> Result<bool> {
     Ok(kind == RAMFS && inside != outside)
 }
 
-fn mount(at: &Path) -> Result<()> {
-    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
-    rustix::mount::mount("ramfs", at, "ramfs", flags, c"mode=0751").map_err(|e| {
+/// Onto the opened directory itself, whatever is at its path meanwhile.
+fn mount(directory: &OwnedFd, at: &Path) -> Result<()> {
+    use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags};
+    let attributes =
+        MountAttrFlags::MOUNT_ATTR_NOSUID | MountAttrFlags::MOUNT_ATTR_NODEV | MountAttrFlags::MOUNT_ATTR_NOEXEC;
+    let ramfs = || {
+        let ramfs = rustix::mount::fsopen("ramfs", FsOpenFlags::FSOPEN_CLOEXEC)?;
+        rustix::mount::fsconfig_set_string(&ramfs, "source", "ramfs")?;
+        rustix::mount::fsconfig_set_string(&ramfs, "mode", "0751")?;
+        rustix::mount::fsconfig_create(&ramfs)?;
+        let mounted = rustix::mount::fsmount(&ramfs, FsMountFlags::FSMOUNT_CLOEXEC, attributes)?;
+        let here = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+        rustix::mount::move_mount(&mounted, "", directory, "", here)
+    };
+    ramfs().map_err(|e: Errno| {
         Error::new(format!("cannot mount a ramfs at {}: {}", at.display(), std::io::Error::from(e).kind()))
             .hint("it needs root with CAP_SYS_ADMIN; in a container, mount a ramfs there from outside")
     })

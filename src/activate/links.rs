@@ -61,6 +61,11 @@ pub(super) fn settle(root: &Root, spec: &Spec, phase: Phase, files: &[File], kee
     problems
 }
 
+/// The paths of links that were made before, as far as that is known.
+pub(super) fn made(root: &Root, spec: &Spec, phase: Phase) -> BTreeSet<PathBuf> {
+    Ledger { root, spec, phase }.read(true).unwrap_or_default()
+}
+
 /// Where a file is found, whatever generation is current.
 pub(super) fn target(phase: Phase, file: &File) -> PathBuf {
     Path::new(phase.base()).join(file.place())

@@ -7,6 +7,7 @@
 mod asked;
 mod candidates;
 mod changes;
+mod confine;
 mod console;
 mod contents;
 mod generation;
@@ -27,6 +28,7 @@ mod tree;
 mod units;
 
 pub use asked::Asked;
+pub use confine::{confine, only_read};
 pub use console::{given, make_identity};
 pub use install::{Options, install, prepare};
 pub use outcome::{Outcome, Status};

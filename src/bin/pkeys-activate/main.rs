@@ -5,7 +5,8 @@
 
 use arguments::{Arguments, Command, Install, Place, Receive, Verify, When};
 use clap::Parser;
-use pkeys::activate::{Asked, Options, Outcome, Phase, Received, Report, Spec, given, install, receive, report};
+use pkeys::activate::{Asked, Options, Outcome, Phase, Received, Report, Spec};
+use pkeys::activate::{confine, given, install, only_read, prepare, receive, report};
 use pkeys::base::{Error, Result, files};
 use pkeys::bundle::{Manifest, Signed, Signers};
 use std::io::Write;
@@ -39,7 +40,15 @@ fn main() -> ExitCode {
     pkeys::base::process::lock_memory();
     // Directories that are made on the way to a path are 0755, whatever the caller's mask.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
-    let result = match Arguments::parse().command {
+    let command = Arguments::parse().command;
+    // Of the others, those that work on a spec confine themselves when they know it.
+    if matches!(
+        command,
+        Command::Forward { .. } | Command::CheckSpec { .. } | Command::Verify(_) | Command::List { .. }
+    ) {
+        only_read();
+    }
+    let result = match command {
         Command::Install(arguments) => run_install(&arguments),
         Command::Receive(arguments) => run_receive(&arguments),
         Command::Report(place) => run_report(&place),
@@ -74,6 +83,17 @@ fn read_spec(path: &Path) -> Result<Spec> {
     Spec::parse(&bytes).map_err(|e| e.context(path.display()))
 }
 
+/// Gives up what the rest does not need. A host without Landlock gets its secrets all the same, and says so.
+fn confined(spec: &Spec, options: &Options, changes: bool) {
+    // What cannot be mounted is said by the installation, if it comes to that.
+    let _ = if changes { prepare(options) } else { Ok(()) };
+    match confine(spec, options, changes) {
+        Ok(true) => {}
+        Ok(false) => complain!("note: not confined beyond its unit: this kernel has no Landlock"),
+        Err(e) => complain!("note: not confined beyond its unit: {e}"),
+    }
+}
+
 fn run_install(arguments: &Install) -> Result<u8> {
     let spec = match read_spec(&arguments.spec) {
         Ok(spec) => spec,
@@ -90,6 +110,7 @@ fn run_install(arguments: &Install) -> Result<u8> {
         queue_units: arguments.queue_units.clone(),
         identities: Rc::new(arguments.identity.as_deref().map_or(Ok(Vec::new()), given)?),
     };
+    confined(&spec, &options, !options.dry_run);
     let outcome = install(&spec, &options);
     if arguments.json {
         return print_json(&outcome);
@@ -107,7 +128,10 @@ fn run_receive(arguments: &Receive) -> Result<u8> {
         Ok(Asked::Report) => return run_report(place),
         Ok(Asked::Receive) => read_spec(&place.spec).map_or_else(
             |e| Received::refused(&e),
-            |spec| receive(&spec, place.root.as_deref(), arguments.allow_rollback, std::io::stdin().lock()),
+            |spec| {
+                confined(&spec, &Options { root: place.root.clone(), ..Options::default() }, true);
+                receive(&spec, place.root.as_deref(), arguments.allow_rollback, std::io::stdin().lock())
+            },
         ),
         Err(e) => Received::refused(&e),
     };
@@ -128,7 +152,10 @@ fn run_receive(arguments: &Receive) -> Result<u8> {
 /// Answers with one line of JSON. That something is wrong on the host is in it, and is no failure of the report.
 fn run_report(place: &Place) -> Result<u8> {
     let told = match read_spec(&place.spec) {
-        Ok(spec) => report(&spec, place.root.as_deref()),
+        Ok(spec) => {
+            confined(&spec, &Options { root: place.root.clone(), ..Options::default() }, false);
+            report(&spec, place.root.as_deref())
+        }
         Err(e) => Report::failed(&e),
     };
     say!("{}", serde_json::to_string(&told).map_err(|_| Error::new("the report cannot be printed"))?);
