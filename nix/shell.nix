@@ -4,6 +4,7 @@
   age,
   cargo,
   cargo-deny,
+  cargo-fuzz,
   clippy,
   nix,
   nixfmt,
@@ -25,6 +26,7 @@ mkShell {
     age
     cargo
     cargo-deny
+    cargo-fuzz
     clippy
     nix
     nixfmt

@@ -18,6 +18,9 @@ pub mod bundle;
 pub mod cli;
 #[cfg(feature = "operator")]
 pub mod escrow;
+#[cfg(all(any(test, fuzzing), feature = "operator"))]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(feature = "operator")]
 pub mod import;
 #[cfg(feature = "operator")]

@@ -54,6 +54,22 @@ fn the_hosts_program_has_no_http_tls_async_or_policy_crate() {
 }
 
 #[test]
+fn what_is_fuzzed_has_the_versions_that_are_shipped() {
+    let read = |path: &str| {
+        let text = std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+        let package = |entry: &str| {
+            let value = |name: &str| Some(entry.split_once(name)?.1.split('"').next()?.to_owned());
+            Some((value("name = \"")?, value("version = \"")?))
+        };
+        text.split("[[package]]").filter_map(package).collect::<std::collections::BTreeSet<_>>()
+    };
+    let (fuzzed, shipped) = (read("fuzz/Cargo.lock"), read("Cargo.lock"));
+    assert!(fuzzed.len() > 300);
+    let own: Vec<_> = fuzzed.difference(&shipped).map(|(name, _)| name.as_str()).collect();
+    assert!(own.iter().all(|name| ["arbitrary", "jobserver", "libfuzzer-sys", "pkeys-fuzz"].contains(name)), "{own:?}");
+}
+
+#[test]
 fn the_list_names_crates_that_the_operators_program_really_has() {
     let tree = tree(&[]);
     for name in [

@@ -10,6 +10,8 @@ mod changes;
 mod confine;
 mod console;
 mod contents;
+#[cfg(all(any(test, fuzzing), feature = "operator"))]
+pub(crate) mod fuzzing;
 mod generation;
 mod host_key;
 mod install;

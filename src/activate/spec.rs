@@ -1,5 +1,6 @@
 //! The spec: what the NixOS module wants of a host. JSON, without secrets. `docs/spec.md` describes it.
 
+use crate::base::error::is_field_name;
 use crate::base::{Error, HostName, Result, SecretName};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -159,7 +160,13 @@ impl Spec {
     /// Says what cannot be, and where.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         let spec: Self = serde_json::from_slice(bytes).map_err(|e| {
-            let hint = match e.to_string().split_once('`').and_then(|(_, rest)| rest.split_once('`')) {
+            let said = e.to_string();
+            // Other messages have values between these marks.
+            let named = ["unknown", "missing", "duplicate"]
+                .iter()
+                .find_map(|what| said.strip_prefix(what)?.strip_prefix(" field `"));
+            let field = named.and_then(|rest| rest.split_once('`')).filter(|(field, _)| is_field_name(field));
+            let hint = match field {
                 Some((field, _)) => format!("look at `{field}`; docs/spec.md lists every field"),
                 None => "docs/spec.md lists every field".into(),
             };

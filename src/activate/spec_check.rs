@@ -1,6 +1,7 @@
 //! What a spec may ask for.
 
 use crate::activate::{FileSettings, Phase, Spec, template};
+use crate::base::error::is_field_name;
 use crate::base::{Error, Result, SecretName};
 use crate::bundle::Signers;
 use std::collections::BTreeSet;
@@ -77,7 +78,8 @@ impl FileSettings {
     fn check<'a>(&'a self, claimed: &mut BTreeSet<&'a Path>) -> Result<()> {
         self.mode()?;
         if let Some(key) = self.unknown.keys().next() {
-            return Err(Error::new(format!("unknown field `{key}`")).hint("docs/spec.md lists every field"));
+            let named = if is_field_name(key) { format!("unknown field `{key}`") } else { "an unknown field".into() };
+            return Err(Error::new(named).hint("docs/spec.md lists every field"));
         }
         if (self.owner.is_some() && self.uid.is_some()) || (self.group.is_some() && self.gid.is_some()) {
             return Err(Error::new("it has both a name and a number as owner or group").hint("give one of them"));

@@ -75,4 +75,21 @@ mod tests {
             assert!(fill(bad, get).is_err(), "{bad}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_with_placeholders_is_filled_in(
+            pieces in proptest::collection::vec(("[^@]{0,12}", "[A-Za-z0-9][A-Za-z0-9._-]{0,12}", proptest::collection::vec(proptest::num::u8::ANY, 0..20)), 0..6),
+            end in "[^@]{0,12}",
+        ) {
+            // The last value of a name that comes twice is its value.
+            let values: std::collections::BTreeMap<_, _> = pieces.iter().map(|(_, name, value)| (name.as_str(), value.as_slice())).collect();
+            let mut text: String = pieces.iter().map(|(before, name, _)| format!("{before}@pkeys:{name}@")).collect();
+            let mut filled: Vec<u8> = pieces.iter().flat_map(|(before, name, _)| [before.as_bytes(), values[name.as_str()]].concat()).collect();
+            text += &end;
+            filled.extend(end.as_bytes());
+            let found = fill(&text, |name| values.get(name.as_str()).copied()).unwrap();
+            proptest::prop_assert_eq!(found.expose(), filled);
+        }
+    }
 }

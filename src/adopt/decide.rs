@@ -182,7 +182,11 @@ fn by_itself(definition: &mut Definition<'_>, manifest: &Manifest) {
     let (file, binding) = (definition.file, range(&definition.binding));
     for piece in 0..definition.pieces.len() {
         for item in &mut definition.pieces[piece].items {
-            if met(&item.conditions, &definition.hosts).is_none() && !matches!(item.kind, Kind::Unseen(_)) {
+            let met = met(&item.conditions, &definition.hosts);
+            if met.as_ref().is_some_and(|hosts| hosts.is_empty() && !definition.hosts.is_empty()) {
+                // It would go from the file, and be in keys.toml for nobody.
+                item.kind = Kind::Unseen(left(item, "they count on none of the hosts that use this file", BY_HAND));
+            } else if met.is_none() && !matches!(item.kind, Kind::Unseen(_)) {
                 let texts: Vec<_> = item.conditions.iter().map(Condition::text).collect();
                 let why =
                     format!("whether they count depends on {}, which only Nix can say", one_line(&texts.join(", ")));
@@ -211,5 +215,5 @@ fn one_line(text: &str) -> String {
 }
 
 pub(super) fn left(item: &Item<'_>, why: impl Into<String>, next: impl Into<String>) -> Left {
-    Left { file: item.file.path.clone(), line: Some(item.line), why: why.into(), next: next.into() }
+    Left::new(item.file.path.clone(), Some(item.line), why, next)
 }

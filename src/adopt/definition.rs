@@ -98,7 +98,7 @@ impl<'t> Definition<'t> {
             return false;
         }
         let (file, line) = (self.file.path.clone(), Some(self.line));
-        self.left = Some(Left { file, line, why: why.into(), next: next.into() });
+        self.left = Some(Left::new(file, line, why, next));
         true
     }
 

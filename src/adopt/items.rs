@@ -141,7 +141,7 @@ fn values<'t>(at: &At<'t>, field: Field, under: &[Condition<'t>], all: &mut Vec<
         Err(why) => return all.push(unseen(at, under, why)),
     };
     for name in set.names() {
-        match set.get(&name, 0) {
+        match set.get(&name) {
             Ok(Seen::Expr(found)) => {
                 let from = all.len();
                 element_items(&found, field, under, all);
@@ -198,7 +198,7 @@ fn unseen<'t>(at: &At<'t>, under: &[Condition<'t>], why: Unseen) -> Item<'t> {
 }
 
 fn left(why: Unseen, next: impl Into<String>) -> Left {
-    Left { file: why.file, line: Some(why.line), why: why.why, next: next.into() }
+    Left::new(why.file, Some(why.line), why.why, next)
 }
 
 /// The user of `config.users.users.NAME.openssh.authorizedKeys.keys`.

@@ -7,6 +7,8 @@
 mod condition;
 mod decide;
 mod definition;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod items;
 mod label;
 mod naming;

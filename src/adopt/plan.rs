@@ -55,14 +55,25 @@ pub fn adopt(
 ) -> Result<Adoption> {
     let (tree, unread) = Tree::read(repository.root())?;
     let chosen = paths.iter().map(|path| inside(&tree, path)).collect::<Result<Vec<_>>>()?;
+    of_tree(&tree, unread, &chosen, repository.manifest(), keys, (hosts, user))
+}
+
+/// The same of files that were read, of which `chosen` are meant; `unread` are those that could not be.
+pub(super) fn of_tree(
+    tree: &Tree,
+    unread: Vec<Left>,
+    chosen: &[PathBuf],
+    manifest: &Manifest,
+    keys: &UserKeys,
+    (hosts, user): (&[HostName], Option<&UserName>),
+) -> Result<Adoption> {
     let is_chosen = |path: &std::path::Path| chosen.is_empty() || chosen.iter().any(|top| path.starts_with(top));
-    let uses = Uses::new(&tree, repository.manifest().hosts.keys(), hosts);
-    let (mut definitions, unclear) = sites(&tree, &uses, user);
+    let uses = Uses::new(tree, manifest.hosts.keys(), hosts);
+    let (mut definitions, unclear) = sites(tree, &uses, user);
     for definition in definitions.iter_mut().filter(|definition| !is_chosen(&definition.file.path)) {
         definition.leave("it is not among the files that were named", "name its file too");
     }
-    let manifest = repository.manifest();
-    let mut decider = Decider { definitions, readers: readers(&tree), uses: &uses, manifest, keys };
+    let mut decider = Decider { definitions, readers: readers(tree), uses: &uses, manifest, keys };
     let found = decider.decide();
     let changed = rewrite(&decider.definitions);
     let kept = decider.definitions.iter().flat_map(super::rewrite::left_of);

@@ -26,7 +26,7 @@ pub(super) fn readers(tree: &Tree) -> Vec<Reader<'_>> {
         let mut has_own = false;
         for node in file.syntax().descendants() {
             if let Some(select) = ast::Select::cast(node.clone()) {
-                let at = At { tree, file, expr: Expr::Select(select.clone()) };
+                let at = At::new(tree, file, Expr::Select(select.clone()));
                 if let Some(user) = user_of(&at, &select) {
                     let line = file.line(&node);
                     all.push(Reader { file, range: range(&node), line, user, by_default: false });

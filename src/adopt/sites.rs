@@ -42,7 +42,7 @@ fn settings<'t>(tree: &'t Tree, file: &'t NixFile, node: &SyntaxNode) -> Vec<(Pl
     let mut add = |mut place: Place, name: Option<&str>, value: Option<Expr>| {
         place.path.extend(name.map(|name| Part::Name(name.into())));
         if let Some(field) = field(&place.path) {
-            all.push((place, field, value.map(|expr| At { tree, file, expr })));
+            all.push((place, field, value.map(|expr| At::new(tree, file, expr))));
         }
     };
     if let Some(binding) = ast::AttrpathValue::cast(node.clone()) {
@@ -80,8 +80,7 @@ fn definition<'t>(
     given: Option<&UserName>,
 ) -> Result<Definition<'t>, Left> {
     let line = file.line(node);
-    let left =
-        |why: &str, next: &str| Left { file: file.path.clone(), line: Some(line), why: why.into(), next: next.into() };
+    let left = |why: &str, next: &str| Left::new(file.path.clone(), Some(line), why, next);
     let by_hand = "add the keys by hand: `pkeys key add USER LABEL --public KEY`; then remove them here";
     // From the end: keys, authorizedKeys, openssh, NAME, users, users.
     let at = place.path.len().checked_sub(6);
@@ -132,7 +131,7 @@ fn computed(tree: &Tree, file: &NixFile, attr: &Attr) -> Option<String> {
         Attr::Str(text) => Expr::Str(text.clone()),
         Attr::Ident(_) => return None,
     };
-    At { tree, file, expr }.text().ok()
+    At::new(tree, file, expr).text().ok()
 }
 
 /// Puts on each piece what is around the whole definition.

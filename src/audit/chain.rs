@@ -4,7 +4,7 @@
 //! of a repository it is one further up, and the end of the other branch is continued by nothing until the next line,
 //! which `merges` it.
 
-use crate::audit::entry::{Entry, NOTHING};
+use crate::audit::entry::{Action, Entry, NOTHING};
 use crate::bundle::sha256_hex;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -101,7 +101,11 @@ impl Chain {
             chain.conflict |= ["<<<<<<<", "=======", ">>>>>>>"].iter().any(|mark| line.starts_with(mark.as_bytes()));
             chain.last = hash(line);
             match entry {
-                None => chain.problems.push(Problem::NoEntry(number)),
+                None => {
+                    chain.problems.push(Problem::NoEntry(number));
+                    // The next line continues it all the same.
+                    seen.all.insert(chain.last.clone());
+                }
                 Some(entry) => {
                     if !seen.follows(&entry, number, &chain.last) {
                         chain.problems.push(Problem::Broken(number));
@@ -118,6 +122,26 @@ impl Chain {
         }
         chain.open = seen.ends.into_keys().collect();
         chain
+    }
+
+    /// What is to stand behind the whole lines: one more for each action. The first mends a torn end and joins open ones.
+    pub(super) fn next(mut self, actions: &[Action], time: &str, who: &str) -> String {
+        let mut text = if self.unended { "\n".to_owned() } else { String::new() };
+        for action in actions {
+            let entry = Entry {
+                time: time.into(),
+                who: who.into(),
+                action: action.name.into(),
+                details: action.details.clone(),
+                torn: Some(std::mem::take(&mut self.torn)).filter(|bytes| *bytes > 0),
+                merges: std::mem::take(&mut self.open),
+                previous: self.last,
+            };
+            let line = entry.to_line();
+            self.last = sha256_hex(line.as_bytes());
+            text += &line;
+        }
+        text
     }
 }
 
@@ -150,61 +174,5 @@ impl Seen {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn line(chain: &str, what: &str) -> String {
-        let chain = Chain::read(chain.as_bytes());
-        Entry {
-            time: "2026-11-23T00:00:00Z".into(),
-            who: "ann".into(),
-            action: what.into(),
-            details: BTreeMap::new(),
-            torn: None,
-            merges: chain.open,
-            previous: chain.last,
-        }
-        .to_line()
-    }
-
-    fn log(start: &str, number: usize) -> String {
-        (0..number).fold(start.to_owned(), |log, n| format!("{log}{}", line(&log, &n.to_string())))
-    }
-
-    fn problems(log: &str) -> Vec<Problem> {
-        Chain::read(log.as_bytes()).problems
-    }
-
-    #[test]
-    fn a_changed_a_removed_and_a_moved_line_are_named() {
-        let whole = log("", 5);
-        assert_eq!(problems(&whole), []);
-        assert_eq!(problems(""), []);
-        assert_eq!(problems(whole.trim_end()), []);
-        let lines: Vec<_> = whole.split_inclusive('\n').collect();
-        assert_eq!(problems(&whole.replace("\"1\"", "\"x\"")), [Problem::Broken(3), Problem::Merged(vec![2])]);
-        assert_eq!(problems(&whole.replace("{\"time\"", "{ \"time\"")).len(), 5);
-        assert_eq!(problems(&[&lines[..1], &lines[2..]].concat().concat())[0], Problem::Broken(2));
-        assert_eq!(problems(&lines[1..].concat()), [Problem::Broken(1)]);
-        assert_eq!(problems(&[lines[0], "hunter2\n", lines[1]].concat()), [Problem::NoEntry(2)]);
-        assert_eq!(problems(&[lines[0], lines[2], lines[1]].concat())[0], Problem::Broken(2));
-        assert_eq!(problems(&whole[..whole.len() - 9]), [Problem::Torn(5)]);
-    }
-
-    #[test]
-    fn merged_branches_are_told_from_damage_and_joined_by_the_next_line() {
-        let base = log("", 2);
-        let (ours, theirs) = (log(&base, 2), log(&format!("{base}{}", line(&base, "other")), 1));
-        let both = format!("{ours}{}", &theirs[base.len()..]);
-        assert_eq!(problems(&both), [Problem::Merged(vec![4])]);
-        let joined = format!("{both}{}", line(&both, "next"));
-        assert_eq!(problems(&joined), []);
-        assert_eq!(problems(&log(&joined, 2)), []);
-        // A branch's lines are protected like others.
-        assert_eq!(problems(&joined.replace("other", "0ther"))[0], Problem::Broken(6));
-        // Two branches that both began the log.
-        let two = format!("{}{}", log("", 1), line("", "other"));
-        assert_eq!(problems(&two), [Problem::Merged(vec![1])]);
-        assert_eq!(problems(&log(&two, 1)), []);
-    }
-}
+#[path = "chain_tests.rs"]
+mod tests;

@@ -6,6 +6,8 @@
 mod chain;
 mod drill;
 mod entry;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod who;
 mod write;
 

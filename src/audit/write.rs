@@ -1,6 +1,6 @@
 //! Reading and continuing the file.
 
-use crate::audit::entry::{Action, Entry};
+use crate::audit::entry::Action;
 use crate::audit::{Chain, who};
 use crate::base::{Error, Result, files};
 use crate::manifest::Repository;
@@ -32,7 +32,7 @@ pub fn append(repository: &Repository, actions: &[Action]) -> Result<()> {
         return Ok(());
     }
     debug_assert!(repository.is_locked(), "the log is written under the lock");
-    let mut chain = read(repository)?;
+    let chain = read(repository)?;
     if chain.conflict {
         return Err(Error::new(format!("{LOG_FILE} has a merge conflict; nothing was changed")).hint(
             "keep the lines of both sides and remove git's marks; `audit.jsonl merge=union` in .gitattributes does it",
@@ -40,20 +40,7 @@ pub fn append(repository: &Repository, actions: &[Action]) -> Result<()> {
     }
     let time = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let who = who::who(repository.root());
-    let mut text = if chain.unended { "\n".to_owned() } else { String::new() };
-    for action in actions {
-        let entry = Entry {
-            time: time.clone(),
-            who: who.clone(),
-            action: action.name.into(),
-            details: action.details.clone(),
-            torn: Some(std::mem::take(&mut chain.torn)).filter(|bytes| *bytes > 0),
-            merges: std::mem::take(&mut chain.open),
-            previous: chain.last,
-        };
-        let line = entry.to_line();
-        chain.last = crate::bundle::sha256_hex(line.as_bytes());
-        text += &line;
-    }
-    files::append(&repository.root().join(LOG_FILE), chain.whole as u64, text.as_bytes(), files::PUBLIC)
+    let whole = chain.whole as u64;
+    let text = chain.next(actions, &time, &who);
+    files::append(&repository.root().join(LOG_FILE), whole, text.as_bytes(), files::PUBLIC)
 }

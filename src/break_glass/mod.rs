@@ -2,6 +2,8 @@
 //!
 //! Holds no command and touches no file: all is in memory, and what is secret is wiped. May import `base` and `bundle`.
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod identity;
 mod input;
 mod lines;

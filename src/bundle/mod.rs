@@ -6,6 +6,8 @@ mod age_file;
 mod archive;
 pub mod bech32;
 mod directory;
+#[cfg(all(any(test, fuzzing), feature = "operator"))]
+pub(crate) mod fuzzing;
 mod header;
 pub mod hybrid;
 pub mod identity;

@@ -7,6 +7,8 @@
 
 mod agenix;
 mod declared;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod names;
 mod opnix;
 mod plan;

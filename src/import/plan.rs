@@ -54,10 +54,14 @@ pub struct Import {
 /// # Errors
 /// When the repository cannot be read.
 pub fn import(repository: &Repository, tool: Tool, hosts: &[HostName]) -> Result<Import> {
-    let manifest = repository.manifest();
-    let (tree, mut left) = Tree::read(repository.root())?;
-    let uses = Uses::new(&tree, manifest.hosts.keys(), hosts);
-    let (settings, unclear) = settings(&tree, &uses, tool.prefix());
+    let (tree, unread) = Tree::read(repository.root())?;
+    Ok(of_tree(&tree, unread, repository.manifest(), tool, hosts))
+}
+
+/// The same of files that were read; `left` are those that could not be.
+pub(super) fn of_tree(tree: &Tree, mut left: Vec<Left>, manifest: &Manifest, tool: Tool, hosts: &[HostName]) -> Import {
+    let uses = Uses::new(tree, manifest.hosts.keys(), hosts);
+    let (settings, unclear) = settings(tree, &uses, tool.prefix());
     let (declared, more) = match tool {
         Tool::Opnix => opnix::declared(&settings),
         Tool::SopsNix => sops::declared(&settings),
@@ -78,22 +82,18 @@ pub fn import(repository: &Repository, tool: Tool, hosts: &[HostName]) -> Result
             }
         }
     }
-    let (changed, unread) = rewrite(&tree, tool, &settings, &kept);
+    let (changed, unread) = rewrite(tree, tool, &settings, &kept);
     left.extend(unread);
     left.sort();
     left.dedup();
-    Ok(Import { taken: taken.into_values().collect(), lines: lines(&kept), changed, left })
+    Import { taken: taken.into_values().collect(), lines: lines(&kept), changed, left }
 }
 
 /// Why a declaration cannot be taken over, as far as its hosts go.
 fn of_hosts(one: &Declared<'_>, manifest: &Manifest) -> Option<Left> {
     let leave = |why: String, next: String| {
-        Some(Left {
-            file: one.file.path.clone(),
-            line: Some(one.line),
-            why: format!("{} stays: {why}", one.attribute),
-            next,
-        })
+        let why = format!("{} stays: {why}", one.attribute);
+        Some(Left::new(one.file.path.clone(), Some(one.line), why, next))
     };
     if one.hosts.is_empty() {
         return leave("it cannot be seen which hosts use this file".into(), "say which: --host NAME".into());
@@ -117,7 +117,7 @@ fn of_uses(one: &Declared<'_>, kept: &[Declared<'_>]) -> Option<Left> {
         Some(name) => format!("{} stays: it uses the secret {name}, which stays", one.attribute),
         None => format!("{} stays: it uses a secret whose name is computed", one.attribute),
     };
-    Some(Left { file: one.file.path.clone(), line: Some(one.line), why, next: "move them together by hand".into() })
+    Some(Left::new(one.file.path.clone(), Some(one.line), why, "move them together by hand"))
 }
 
 /// Enters a secret beside those that were found before; why not, if it cannot be.
@@ -125,7 +125,7 @@ fn enter(taken: &mut BTreeMap<SecretName, Taken>, one: &mut Declared<'_>, manife
     let Kind::Secret(name, origin) = &one.kind else { return None };
     let leave = |why: &str, next: &str| {
         let why = format!("{} stays: {why}", one.attribute);
-        Some(Left { file: one.file.path.clone(), line: Some(one.line), why, next: next.into() })
+        Some(Left::new(one.file.path.clone(), Some(one.line), why, next))
     };
     let new = Taken {
         name: name.clone(),

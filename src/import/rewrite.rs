@@ -152,12 +152,12 @@ fn references(
                 edits.replace(here, new);
             }
             None if known.is_some() && path.get(at + 1).is_some_and(|attr| !matches!(attr, Attr::Dynamic(_))) => {}
-            _ => left.push(Left {
-                file: file.path.clone(),
-                line: Some(file.line(select.syntax())),
-                why: format!("it reads {}.{}", tool.prefix().join("."), names[at]),
-                next: format!("let it read pkeys.{set} instead, where the name is one that moved"),
-            }),
+            _ => left.push(Left::new(
+                file.path.clone(),
+                Some(file.line(select.syntax())),
+                format!("it reads {}.{}", tool.prefix().join("."), names[at]),
+                format!("let it read pkeys.{set} instead, where the name is one that moved"),
+            )),
         }
     }
 }

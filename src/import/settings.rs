@@ -74,8 +74,7 @@ fn setting<'t>(
             continue;
         };
         let line = file.line(node);
-        let leave =
-            |why: String, next: &str| Left { file: file.path.clone(), line: Some(line), why, next: next.into() };
+        let leave = |why: String, next: &str| Left::new(file.path.clone(), Some(line), why, next);
         let Some(hosts) = uses.of_module(file, node, &parts[..at]) else {
             // `options.age…` declares an option.
             if parts[0].name() == Some("options") {
@@ -93,7 +92,7 @@ fn setting<'t>(
             return Err(leave(format!("{shown}.{} cannot be read: {why}", path.join(".")), by_hand));
         }
         let top = top(node, &place.anchor);
-        let value = value.map(|expr| At { tree, file, expr });
+        let value = value.map(|expr| At::new(tree, file, expr));
         all.push(Setting { file, line, path, value, anchor: place.anchor.clone(), top, node: range(node), hosts });
     }
     Ok(all)
@@ -116,6 +115,6 @@ impl Setting<'_> {
 
     /// Says that this one has to be looked at by a person.
     pub fn left(&self, why: impl Into<String>, next: impl Into<String>) -> Left {
-        Left { file: self.file.path.clone(), line: Some(self.line), why: why.into(), next: next.into() }
+        Left::new(self.file.path.clone(), Some(self.line), why, next)
     }
 }

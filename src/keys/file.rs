@@ -80,7 +80,7 @@ impl UserKeys {
         Self::parse(&text)
     }
 
-    fn parse(text: &str) -> Result<(Self, Vec<(UserKey, usize)>)> {
+    pub(super) fn parse(text: &str) -> Result<(Self, Vec<(UserKey, usize)>)> {
         let file: File = parse::read(KEYS_FILE, text, HINT)?;
         parse::is_version_1(KEYS_FILE, file.version)?;
         let mut all = Self::default();
@@ -105,7 +105,7 @@ impl UserKeys {
     }
 
     /// The file's text: the same for the same keys.
-    fn to_text(&self) -> String {
+    pub(super) fn to_text(&self) -> String {
         let mut text = HEADING.to_owned();
         for key in &self.keys {
             text += "\n[[key]]\n";

@@ -84,3 +84,43 @@ fn a_key_is_due_by_its_age_and_its_users_period() {
     assert_eq!(active.age(Date::constant(2027, 1, 2)), 365);
     assert!(pending.is_rotatable() && !active.is_rotatable());
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+    #[test]
+    fn any_keys_are_read_as_they_were_written(
+        all in proptest::collection::vec(
+            (
+                ("[a-z][a-z0-9-]{0,5}", "[A-Za-z0-9][A-Za-z0-9._-]{0,9}", proptest::sample::select(vec![State::Pending, State::Active, State::Retiring])),
+                ("[ -~]{0,20}", proptest::option::of("(restrict|from=\"[a-z0-9.*,/' ]{0,12}\"|no-pty,command=\"[a-z '#]{0,12}\")")),
+                (1970..2200_i16, 1..=12_i8, 1..=28_i8),
+                proptest::option::of("op://[a-z ]{0,5}[a-z]/[a-z]{1,5}/[a-z]{1,5}"),
+                proptest::option::of(proptest::collection::vec("([*]|tag:[a-z]{1,5}|[a-z]{1,5})", 0..3)),
+                proptest::collection::btree_set("[a-z]{1,5}", 0..3),
+            ),
+            0..6,
+        ),
+    ) {
+        let mut keys = UserKeys::default();
+        for (number, ((user, label, state), (comment, options), (y, m, d), private, hosts, proven)) in all.into_iter().enumerate() {
+            let pair = ssh_key::private::Ed25519Keypair::from_seed(&[u8::try_from(number).unwrap(); 32]);
+            let key = UserKey {
+                user: UserName::new(user).unwrap(),
+                label: KeyLabel::new(label).unwrap(),
+                state,
+                public: PublicHalf::of(&ssh_key::PrivateKey::from(pair), &comment).unwrap(),
+                options: options.map(|text| text.parse().unwrap()),
+                added: Date::new(y, m, d).unwrap(),
+                private: private.map(|text| Reference::parse(&text).unwrap()),
+                hosts: hosts.map(|all| all.into_iter().map(|text| Selector::try_from(text).unwrap()).collect()),
+                proven: proven.into_iter().map(|name| HostName::new(name).unwrap()).collect(),
+                revoked: BTreeSet::new(),
+            };
+            // Two of one name and state cannot stand together.
+            let _ = keys.add(key);
+        }
+        let text = keys.to_text();
+        proptest::prop_assert_eq!(&parsed(&text).unwrap(), &keys);
+        proptest::prop_assert_eq!(parsed(&text).unwrap().to_text(), text);
+    }
+}

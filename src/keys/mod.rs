@@ -5,6 +5,8 @@
 mod authorized;
 mod check;
 mod file;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod line;
 mod model;
 mod options;

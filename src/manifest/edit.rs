@@ -6,15 +6,22 @@ use toml_edit::{Array, DocumentMut, Item, Table, Value};
 
 /// A change under way; written by [`super::Repository::save`].
 #[derive(Debug)]
-pub struct Edit(DocumentMut);
+pub struct Edit {
+    document: DocumentMut,
+    /// Whether each line ends as on Windows. A file that mixes both gets the ends of Unix.
+    crlf: bool,
+}
 
 impl Edit {
     pub(super) fn new(text: &str) -> Result<Self> {
-        text.parse().map(Self).map_err(|_| Error::new(format!("{MANIFEST_FILE} is not valid TOML")))
+        let document = text.parse().map_err(|_| Error::new(format!("{MANIFEST_FILE} is not valid TOML")))?;
+        let ends = text.matches('\n').count();
+        Ok(Self { document, crlf: ends > 0 && text.matches("\r\n").count() == ends })
     }
 
     pub(super) fn text(&self) -> String {
-        self.0.to_string()
+        let text = self.document.to_string();
+        if self.crlf { text.replace('\n', "\r\n") } else { text }
     }
 
     pub(super) fn line(text: &str, path: &[&str]) -> Option<usize> {
@@ -32,7 +39,7 @@ impl Edit {
     /// The table at `path`, made when it is not there: `["hosts", "web"]` becomes `[hosts.web]`.
     fn table(&mut self, path: &[&str]) -> Result<&mut dyn toml_edit::TableLike> {
         let shape = || Error::new(format!("{MANIFEST_FILE}: {} is not a table", path.join(".")));
-        let mut item = self.0.as_item_mut();
+        let mut item = self.document.as_item_mut();
         for (depth, key) in path.iter().enumerate() {
             let table = item.as_table_like_mut().ok_or_else(shape)?;
             if !table.contains_key(key) {
@@ -123,9 +130,40 @@ mod tests {
     }
 
     #[test]
+    fn the_ends_of_lines_are_kept() {
+        let text = TEXT.replace('\n', "\r\n");
+        let mut edit = Edit::new(&text).unwrap();
+        assert_eq!(edit.text(), text);
+        edit.set_list(&["hosts", "web"], "recipients", &["age1y"]).unwrap();
+        assert_eq!(edit.text(), text.replace("age1x", "age1y"));
+    }
+
+    #[test]
     fn a_key_is_found_by_line() {
         assert_eq!(Edit::line(TEXT, &["hosts", "web"]), Some(4));
         assert_eq!(Edit::line(TEXT, &["hosts", "web", "recipients"]), Some(5));
         assert_eq!(Edit::line(TEXT, &["hosts", "db"]), None);
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(128))]
+        #[test]
+        fn what_is_added_and_removed_again_leaves_every_byte(
+            hosts in proptest::collection::btree_map("[a-y][a-z0-9-]{0,8}", ("( #[ a-z]{0,9})?", "(# [a-z ]{0,9}\n)?", "(\n|\n\n)"), 0..5),
+            head in "(# [a-z ]{0,20}\n){0,2}",
+            tail in "(\n\\[secrets\\] *(# [a-z]{0,9})?\n)?",
+        ) {
+            let table = |(name, (note, above, end)): (String, (String, String, String))| {
+                format!("{above}[hosts.{name}]{note}\naddress = \"root@{name}\"{note}{end}")
+            };
+            let text = format!("{head}version = 1\n\n{}{tail}", hosts.into_iter().map(table).collect::<String>());
+            let mut edit = Edit::new(&text).unwrap();
+            edit.set(&["hosts", "zz"], "address", "root@zz").unwrap();
+            edit.add_to_list(&["hosts", "zz"], "tags", "new").unwrap();
+            assert!(edit.text().contains("[hosts.zz]"));
+            assert!(text.lines().all(|line| edit.text().contains(line)));
+            assert!(edit.remove(&["hosts"], "zz").unwrap());
+            assert_eq!(edit.text(), text);
+        }
     }
 }

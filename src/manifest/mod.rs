@@ -4,6 +4,8 @@
 
 mod check;
 mod edit;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod generate;
 mod level;
 mod mixture;

@@ -1,6 +1,6 @@
 //! Reading `pkeys.toml`: errors name the line and the nearest known key, and never repeat a value.
 
-use crate::base::error::did_you_mean;
+use crate::base::error::{did_you_mean, is_field_name};
 use crate::base::{Error, Result};
 use crate::manifest::{MANIFEST_FILE, Manifest};
 use serde::de::DeserializeOwned;
@@ -47,14 +47,16 @@ fn explain(file: &str, text: &str, error: &toml::de::Error) -> Error {
     let at = format!("{file}:{line}");
     let message = error.message();
     if let Some((unknown, known)) = unknown_field(message) {
-        let new = Error::new(format!("{at}: unknown key `{unknown}`"));
+        let named = if is_field_name(unknown) { format!("unknown key `{unknown}`") } else { "an unknown key".into() };
+        let new = Error::new(format!("{at}: {named}"));
         return match did_you_mean(unknown, known.iter().copied()) {
             Some(near) => new.hint(format!("did you mean `{near}`?")),
             None => new.hint(format!("known here: {}", known.join(", "))),
         };
     }
     // A value that does not fit is shown by serde; only what was expected is passed on.
-    let (what, expected) = message.split_once(", expected ").unwrap_or((message, ""));
+    // From the end: the value may have the same words in it.
+    let (what, expected) = message.rsplit_once(", expected ").unwrap_or((message, ""));
     let shows_value = ["invalid type", "invalid value", "unknown variant"].iter().any(|start| what.starts_with(start));
     match (shows_value, expected) {
         (true, "") => Error::new(format!("{at}: a value that does not fit")),

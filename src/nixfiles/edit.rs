@@ -95,4 +95,22 @@ mod tests {
             assert_eq!(format!("{}{}", &text[..range.start], &text[range.end..]), rest);
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn text_outside_of_the_edits_stays(
+            kept in proptest::collection::vec("\\PC{1,8}", 1..8),
+            put in proptest::collection::vec(("\\PC{0,8}", "\\PC{0,8}"), 8),
+        ) {
+            let (mut edits, mut text, mut expected) = (Edits::default(), String::new(), String::new());
+            for (kept, (old, new)) in kept.iter().zip(&put) {
+                text += kept;
+                edits.replace(text.len()..text.len() + old.len(), new.as_str());
+                text += old;
+                expected += kept;
+                expected += new;
+            }
+            assert_eq!(edits.apply(&text), expected);
+        }
+    }
 }

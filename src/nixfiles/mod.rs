@@ -4,7 +4,10 @@
 //! `rnix`.
 
 mod change;
+mod depth;
 mod edit;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod place;
 mod scope;
 mod syntax;
@@ -13,6 +16,7 @@ mod uses;
 mod value;
 
 pub use change::{Changed, prepare, uncommitted, write};
+pub use depth::too_deep;
 pub use edit::{Edits, indent, line_end, lines_around};
 pub use place::{Part, Place, Wrap, place_of};
 pub use syntax::{applied, binding_path, comment_text, inside, range};

@@ -7,14 +7,14 @@ use rnix::ast::{self, HasEntry, Param};
 use rowan::ast::AstNode;
 
 /// Looks a name up as Nix does: `let`, `rec` and arguments from the inside outwards, and after them `with`.
-pub(super) fn lookup<'t>(at: &At<'t>, from: &SyntaxNode, name: &str, depth: usize) -> Result<Seen<'t>, Unseen> {
+pub(super) fn lookup<'t>(at: &At<'t>, from: &SyntaxNode, name: &str) -> Result<Seen<'t>, Unseen> {
     let mut withs = Vec::new();
     let mut child = from.clone();
     while let Some(node) = child.parent() {
         if let Some(set) = names_of(at, &node)
             && set.has(name)
         {
-            return set.get(name, depth);
+            return set.get(name);
         }
         if let Some(lambda) = ast::Lambda::cast(node.clone())
             && lambda.param().is_some_and(|param| binds(&param, name))
@@ -29,8 +29,8 @@ pub(super) fn lookup<'t>(at: &At<'t>, from: &SyntaxNode, name: &str, depth: usiz
         child = node;
     }
     for namespace in withs {
-        match at.at(namespace).reduce(depth + 1)? {
-            Seen::Set(set) if set.has(name) => return set.get(name, depth),
+        match at.named(namespace).head()? {
+            Seen::Set(set) if set.has(name) => return set.get(name),
             Seen::Set(_) => {}
             Seen::Expr(_) => return Err(at.unseen("it comes from a `with`")),
         }
@@ -68,13 +68,13 @@ impl<'t> Set<'t> {
     ///
     /// # Errors
     /// When it is not there, or cannot be seen.
-    pub fn get(&self, name: &str, depth: usize) -> Result<Seen<'t>, Unseen> {
+    pub fn get(&self, name: &str) -> Result<Seen<'t>, Unseen> {
         for entry in self.entries() {
             match entry {
                 ast::Entry::AttrpathValue(binding) => match self.below(&binding).as_deref() {
                     Some([only]) if only == name => {
                         let value = binding.value().ok_or_else(|| self.at.unseen("it has no value"))?;
-                        return self.at.at(value).reduce(depth + 1);
+                        return self.at.named(value).head();
                     }
                     Some([first, _, ..]) if first == name => {
                         let prefix = self.prefix.iter().cloned().chain([first.clone()]).collect();
@@ -84,8 +84,8 @@ impl<'t> Set<'t> {
                 },
                 ast::Entry::Inherit(inherit) if self.inherits(&inherit, name) => {
                     return match inherit.from().and_then(|from| from.expr()) {
-                        Some(from) => self.at.at(from).member(&[name.to_owned()], depth + 1),
-                        None => lookup(&self.at, &self.node, name, depth + 1),
+                        Some(from) => self.at.named(from).member(&[name.to_owned()]),
+                        None => lookup(&self.at.named(self.at.expr.clone()), &self.node, name),
                     };
                 }
                 ast::Entry::Inherit(_) => {}

@@ -1,5 +1,6 @@
 //! All Nix files of a repository.
 
+use super::depth::too_deep;
 use crate::base::{Error, Result, files};
 use rnix::ast;
 use rnix::{Root, SyntaxNode};
@@ -10,8 +11,12 @@ use std::path::{Component, Path, PathBuf};
 /// The largest Nix file that is read, in bytes.
 pub const MAX_FILE: usize = 4 * 1024 * 1024;
 
-/// How deep brackets may be nested: rnix calls itself for each, and real files have a few dozen.
-const MAX_DEPTH: usize = 500;
+/// How deep brackets may be nested, and expressions with them: real files have a few dozen.
+pub(super) const MAX_BRACKETS: usize = 500;
+pub(super) const MAX_LEVELS: usize = 1500;
+
+/// How many names are followed for one answer: lists joined to themselves double with each.
+const MAX_STEPS: usize = 20_000;
 
 /// Something that pkeys does not touch, and what a person can do about it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +29,14 @@ pub struct Left {
     pub why: String,
     /// What to do by hand.
     pub next: String,
+}
+
+impl Left {
+    /// Names that stand in the files may be in both texts; what would move a terminal's cursor is replaced.
+    pub fn new(file: PathBuf, line: Option<usize>, why: impl Into<String>, next: impl Into<String>) -> Self {
+        let fit = |text: String| text.replace(char::is_control, "\u{fffd}");
+        Self { file, line, why: fit(why.into()), next: fit(next.into()) }
+    }
 }
 
 /// One Nix file that parses.
@@ -42,8 +55,8 @@ impl NixFile {
     /// # Errors
     /// The line, from 1, of what does not parse.
     pub fn parse(path: PathBuf, text: String) -> std::result::Result<Self, usize> {
-        if let Some(line) = too_deep(&text) {
-            return Err(line);
+        if let Some(at) = too_deep(&text, MAX_BRACKETS, MAX_LEVELS) {
+            return Err(line_of(&text, at));
         }
         let parsed = Root::parse(&text);
         match parsed.errors().first() {
@@ -73,6 +86,8 @@ impl NixFile {
 pub struct Tree {
     root: PathBuf,
     files: BTreeMap<PathBuf, NixFile>,
+    /// How many steps were made for what is being asked.
+    steps: std::cell::Cell<usize>,
 }
 
 impl Tree {
@@ -84,22 +99,43 @@ impl Tree {
     pub fn read(root: &Path) -> Result<(Self, Vec<Left>)> {
         let root = root.canonicalize().map_err(|e| Error::io("open", root, &e))?;
         std::fs::read_dir(&root).map_err(|e| Error::io("read", &root, &e))?;
-        let mut tree = Self { root: root.clone(), files: BTreeMap::new() };
+        let mut tree = Self { root: root.clone(), ..Self::default() };
         let mut left = Vec::new();
         tree.walk(&root, &mut left);
         Ok((tree, left))
     }
 
+    /// Files that are nowhere on a disk, and none of which can be read there.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn of(files: impl IntoIterator<Item = (PathBuf, String)>) -> (Self, Vec<Left>) {
+        let (mut tree, mut left) = (Self { root: "/nowhere".into(), ..Self::default() }, Vec::new());
+        for (path, text) in files {
+            match tree.parsed(path.clone(), text) {
+                Ok(file) => drop(tree.files.insert(path, file)),
+                Err(why) => left.push(why),
+            }
+        }
+        (tree, left)
+    }
+
     fn walk(&mut self, directory: &Path, left: &mut Vec<Left>) {
-        let mut entries: Vec<_> = match std::fs::read_dir(directory) {
-            Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
+        let entries = std::fs::read_dir(directory).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
+        let mut entries: Vec<_> = match entries {
+            Ok(entries) => entries.into_iter().map(|entry| entry.path()).collect(),
             Err(e) => return left.push(self.left(directory, &Error::io("read", directory, &e), None)),
         };
         entries.sort();
         for path in entries {
             let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-            let Ok(found) = std::fs::symlink_metadata(&path) else { continue };
             let is_nix = path.extension().is_some_and(|extension| extension == "nix");
+            let found = match std::fs::symlink_metadata(&path) {
+                Ok(found) => found,
+                Err(_) if hidden => continue,
+                Err(e) => {
+                    left.push(self.left(&path, &Error::io("read", &path, &e), None));
+                    continue;
+                }
+            };
             match found.file_type() {
                 _ if hidden => {}
                 kind if kind.is_dir() => self.walk(&path, left),
@@ -128,20 +164,34 @@ impl Tree {
         let text = String::from_utf8(bytes).map_err(|_| {
             self.left(path, &Error::new("it is not UTF-8 text").hint("look at it by hand, or convert it"), None)
         })?;
-        NixFile::parse(self.relative(path), text).map_err(|line| {
+        self.parsed(self.relative(path), text)
+    }
+
+    fn parsed(&self, path: PathBuf, text: String) -> std::result::Result<NixFile, Left> {
+        NixFile::parse(path.clone(), text).map_err(|line| {
             let error =
                 Error::new("it does not parse").hint("correct it: `nix-instantiate --parse` says what is wrong");
-            self.left(path, &error, Some(line))
+            self.left(&path, &error, Some(line))
         })
     }
 
     fn left(&self, path: &Path, error: &Error, line: Option<usize>) -> Left {
-        let next = error.next_step().unwrap_or("look at it by hand").to_owned();
-        Left { file: self.relative(path), line, why: error.message().to_owned(), next }
+        Left::new(self.relative(path), line, error.message(), error.next_step().unwrap_or("look at it by hand"))
     }
 
     fn relative(&self, path: &Path) -> PathBuf {
         path.strip_prefix(&self.root).unwrap_or(path).to_owned()
+    }
+
+    /// Begins to count the steps anew.
+    pub(super) fn begin(&self) {
+        self.steps.set(0);
+    }
+
+    /// Counts a step. Returns whether more may follow.
+    pub(super) fn goes_on(&self) -> bool {
+        self.steps.set(self.steps.get() + 1);
+        self.steps.get() <= MAX_STEPS
     }
 
     /// The repository's directory.
@@ -177,26 +227,6 @@ impl Tree {
     pub fn imported(&self, path: &Path) -> Option<&NixFile> {
         self.file(path).or_else(|| self.file(&path.join("default.nix")))
     }
-}
-
-/// The line on which brackets are nested too deeply.
-fn too_deep(text: &str) -> Option<usize> {
-    use rnix::SyntaxKind::{
-        TOKEN_INTERPOL_START, TOKEN_L_BRACE, TOKEN_L_BRACK, TOKEN_L_PAREN, TOKEN_R_BRACE, TOKEN_R_BRACK, TOKEN_R_PAREN,
-    };
-    let (mut depth, mut at) = (0_usize, 0);
-    for (kind, token) in rnix::tokenize(text) {
-        match kind {
-            TOKEN_L_PAREN | TOKEN_L_BRACK | TOKEN_L_BRACE | TOKEN_INTERPOL_START => depth += 1,
-            TOKEN_R_PAREN | TOKEN_R_BRACK | TOKEN_R_BRACE => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        if depth > MAX_DEPTH {
-            return Some(line_of(text, at));
-        }
-        at += token.len();
-    }
-    None
 }
 
 fn line_of(text: &str, at: usize) -> usize {

@@ -93,7 +93,7 @@ impl Uses {
             let names: Vec<_> = binding_path(&binding).iter().map(|attr| attr.syntax().text().to_string()).collect();
             let names: Vec<_> = names.iter().map(|name| name.trim_matches('"')).collect();
             if names.last() == Some(&"hostName") && is_own_name(&node) {
-                let text = At { tree, file, expr: value }.text().ok();
+                let text = At::new(tree, file, value).text().ok();
                 if let Some(host) = text.and_then(|name| HostName::new(name).ok()) {
                     let mut walk = Walk::new(tree);
                     walk.file(file);
@@ -177,7 +177,7 @@ impl<'t> Walk<'t> {
             let is_name = node
                 .parent()
                 .is_some_and(|above| ast::Attrpath::can_cast(above.kind()) || ast::PatEntry::can_cast(above.kind()));
-            let at = At { tree: self.tree, file, expr };
+            let at = At::new(self.tree, file, expr);
             match &at.expr {
                 Expr::Ident(_) if is_name => {}
                 Expr::Ident(_) => match at.head() {

@@ -10,7 +10,7 @@ use rowan::ast::AstNode;
 use std::path::PathBuf;
 
 /// Names that lead to names; more is a circle.
-const MAX_STEPS: usize = 64;
+const MAX_NAMES: usize = 64;
 const MAX_TEXT: usize = 1024 * 1024;
 
 /// An expression in a file.
@@ -22,6 +22,8 @@ pub struct At<'t> {
     pub file: &'t NixFile,
     /// The expression.
     pub expr: Expr,
+    /// How many names led here.
+    names: usize,
 }
 
 /// A set whose names can be seen: an attribute set, what `let` defines, or a part of one by a prefix of its paths.
@@ -65,10 +67,20 @@ impl<'t> Set<'t> {
 }
 
 impl<'t> At<'t> {
+    /// An expression as it stands in its file.
+    pub fn new(tree: &'t Tree, file: &'t NixFile, expr: Expr) -> Self {
+        Self { tree, file, expr, names: 0 }
+    }
+
     /// Another expression of the same file.
     #[must_use]
     pub fn at(&self, expr: Expr) -> Self {
         Self { expr, ..self.clone() }
+    }
+
+    /// The same, to which a name or an import led.
+    pub(super) fn named(&self, expr: Expr) -> Self {
+        Self { expr, names: self.names + 1, ..self.clone() }
     }
 
     /// Says of this expression that it cannot be seen.
@@ -81,39 +93,46 @@ impl<'t> At<'t> {
     /// # Errors
     /// When that would have to be computed, or comes from elsewhere.
     pub fn head(&self) -> Result<Seen<'t>, Unseen> {
-        self.reduce(0)
+        // What no name led to is asked anew; all that it leads to shares one budget.
+        if self.names == 0 {
+            self.tree.begin();
+        }
+        let mut at = self.clone();
+        loop {
+            let inner = match &at.expr {
+                Expr::Paren(paren) => paren.expr(),
+                Expr::With(with) => with.body(),
+                Expr::LetIn(let_in) => let_in.body(),
+                Expr::Assert(assert) => assert.body(),
+                _ => return at.reduce(),
+            };
+            at.expr = inner.ok_or_else(|| at.unseen("it is not complete"))?;
+        }
     }
 
-    pub(super) fn reduce(&self, depth: usize) -> Result<Seen<'t>, Unseen> {
-        if depth > MAX_STEPS {
-            return Err(self.unseen("it is defined by itself"));
+    /// The same for an expression with nothing around it.
+    fn reduce(&self) -> Result<Seen<'t>, Unseen> {
+        if self.names > MAX_NAMES || !self.tree.goes_on() {
+            return Err(self.unseen("it is defined by itself, or by too many names"));
         }
-        let on = |expr: Option<Expr>| match expr {
-            Some(expr) => self.at(expr).reduce(depth + 1),
-            None => Err(self.unseen("it is not complete")),
-        };
         match &self.expr {
-            Expr::Paren(paren) => on(paren.expr()),
-            Expr::With(with) => on(with.body()),
-            Expr::LetIn(let_in) => on(let_in.body()),
-            Expr::Assert(assert) => on(assert.body()),
             Expr::Ident(ident) => {
                 let name = ident.syntax().text().to_string();
                 let inherit = ident.syntax().parent().and_then(ast::Inherit::cast);
                 match inherit.and_then(|inherit| inherit.from()?.expr()) {
-                    Some(from) => self.at(from).member(&[name], depth + 1),
-                    None => lookup(self, ident.syntax(), &name, depth),
+                    Some(from) => self.named(from).member(&[name]),
+                    None => lookup(self, ident.syntax(), &name),
                 }
             }
-            Expr::Select(select) => self.selected(select, depth),
+            Expr::Select(select) => self.selected(select),
             Expr::AttrSet(set) => Ok(Seen::Set(Set::new(self, set.syntax().clone()))),
             Expr::Apply(_) => match applied(&self.expr) {
                 Some((name, arguments)) if name == "import" && arguments.len() == 1 => {
-                    let path = self.at(arguments[0].clone()).path_from(depth + 1)?;
+                    let path = self.named(arguments[0].clone()).path()?;
                     let file = self.tree.imported(&path);
                     let file = file.ok_or_else(|| self.unseen("it imports a file that is not there"))?;
                     let expr = file.expression().ok_or_else(|| self.unseen("it imports an empty file"))?;
-                    At { tree: self.tree, file, expr }.reduce(depth + 1)
+                    At { file, ..self.named(expr) }.head()
                 }
                 _ => Ok(Seen::Expr(self.clone())),
             },
@@ -122,22 +141,22 @@ impl<'t> At<'t> {
     }
 
     /// A member of what this expression is.
-    pub(super) fn member(&self, path: &[String], depth: usize) -> Result<Seen<'t>, Unseen> {
-        let mut seen = self.reduce(depth + 1)?;
+    pub(super) fn member(&self, path: &[String]) -> Result<Seen<'t>, Unseen> {
+        let mut seen = self.head()?;
         for name in path {
             seen = match seen {
-                Seen::Set(set) => set.get(name, depth + 1)?,
+                Seen::Set(set) => set.get(name)?,
                 Seen::Expr(at) => return Err(at.unseen("a function's result")),
             };
         }
         Ok(seen)
     }
 
-    fn selected(&self, select: &ast::Select, depth: usize) -> Result<Seen<'t>, Unseen> {
+    fn selected(&self, select: &ast::Select) -> Result<Seen<'t>, Unseen> {
         let path: Option<Vec<_>> = select.attrpath().and_then(|path| path.attrs().map(|attr| name_of(&attr)).collect());
         let path = path.ok_or_else(|| self.unseen("a name in it is computed"))?;
         let from = select.expr().ok_or_else(|| self.unseen("it is not complete"))?;
-        self.at(from).member(&path, depth)
+        self.named(from).member(&path)
     }
 
     /// A path from the repository's root.
@@ -145,11 +164,7 @@ impl<'t> At<'t> {
     /// # Errors
     /// When it is no path that stands there in full, or leads out of the repository.
     pub fn path(&self) -> Result<PathBuf, Unseen> {
-        self.path_from(0)
-    }
-
-    fn path_from(&self, depth: usize) -> Result<PathBuf, Unseen> {
-        let Seen::Expr(at) = self.reduce(depth)? else { return Err(self.unseen("it is not a path")) };
+        let Seen::Expr(at) = self.head()? else { return Err(self.unseen("it is not a path")) };
         let own = || at.of_the_flake().map(|rest| PathBuf::from(rest.trim_start_matches('/')));
         let literal = relative_path(&at.expr);
         let path = match literal {
@@ -181,7 +196,7 @@ impl<'t> At<'t> {
     /// # Errors
     /// When a part of it cannot be seen.
     pub fn text(&self) -> Result<String, Unseen> {
-        let Seen::Expr(at) = self.reduce(0)? else { return Err(self.unseen("it is a set")) };
+        let Seen::Expr(at) = self.head()? else { return Err(self.unseen("it is a set")) };
         match &at.expr {
             Expr::Str(text) => {
                 let mut all = String::new();

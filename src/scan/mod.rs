@@ -1,13 +1,15 @@
 //! Finding what should not be in git: private keys, tokens and passwords in the work tree and in all of history.
 //!
 //! Changes nothing, and asks nobody. What is found is kept as its kind, its place and a masked value; the value itself goes
-//! with the buffer that it was read into. May import `base` alone, and is the only room that uses `gix`.
+//! with the buffer that it was read into. May import `base` and `nixfiles`, and is the only room that uses `gix`.
 
 mod allow;
 mod commits;
 mod content;
 mod env;
 mod found;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod history;
 mod kind;
 mod literal;

@@ -1,6 +1,7 @@
 //! Secrets as literals in Nix: by the syntax tree, so that comments and strings in strings are not taken for them.
 
 use crate::base::SecretBytes;
+use crate::nixfiles::too_deep;
 use crate::scan::found::Found;
 use crate::scan::kind::{NIX_HASH, NIX_PASSWORD, NIX_SECRET};
 use crate::scan::literal::{is_hash, is_placeholder, is_random, is_reference};
@@ -25,7 +26,7 @@ pub(super) fn find(text: &str) -> Option<Vec<Found>> {
     if !NAMES.is_match(text) {
         return Some(Vec::new());
     }
-    if too_deep(text) {
+    if too_deep(text, MAX_DEPTH, MAX_DEPTH).is_some() {
         return None;
     }
     let root = rnix::Root::parse(text).tree();
@@ -38,38 +39,6 @@ pub(super) fn find(text: &str) -> Option<Vec<Found>> {
     Some(found)
 }
 
-/// Counts, token by token, how deep the tree can be at most: open brackets, and in each what stands since the last `;`.
-fn too_deep(text: &str) -> bool {
-    let (mut open, mut chains) = (vec![(false, 0_usize)], 0_usize);
-    for (token, _) in rnix::tokenize(text) {
-        match token {
-            S::TOKEN_WHITESPACE | S::TOKEN_COMMENT | S::TOKEN_DOT | S::TOKEN_STRING_CONTENT | S::TOKEN_STRING_END => {}
-            S::TOKEN_L_PAREN | S::TOKEN_L_BRACK | S::TOKEN_L_BRACE | S::TOKEN_INTERPOL_START => {
-                open.push((token == S::TOKEN_L_BRACK, 0));
-            }
-            S::TOKEN_SEMICOLON | S::TOKEN_COMMA => {
-                chains -= open.last_mut().map_or(0, |(_, chain)| std::mem::take(chain));
-            }
-            _ => {
-                let closes =
-                    [S::TOKEN_R_PAREN, S::TOKEN_R_BRACK, S::TOKEN_R_BRACE, S::TOKEN_INTERPOL_END].contains(&token);
-                if closes && open.len() > 1 {
-                    chains -= open.pop().map_or(0, |(_, chain)| chain);
-                }
-                // A list's elements stand beside each other.
-                if let Some((false, chain)) = open.last_mut() {
-                    *chain += 1;
-                    chains += 1;
-                }
-            }
-        }
-        if open.len() + chains > MAX_DEPTH {
-            return true;
-        }
-    }
-    false
-}
-
 fn name(attr: &Attr) -> Option<String> {
     match attr {
         Attr::Ident(ident) => Some(ident.ident_token()?.text().to_owned()),
@@ -78,8 +47,13 @@ fn name(attr: &Attr) -> Option<String> {
     }
 }
 
-/// A string without an interpolation.
+/// A string without an interpolation. In a text that does not parse rnix may have put anything into it, and then panics
+/// when asked for its parts.
 fn plain(text: &ast::Str) -> Option<String> {
+    let of_string = [S::TOKEN_STRING_START, S::TOKEN_STRING_CONTENT, S::TOKEN_STRING_END, S::NODE_INTERPOL];
+    if !text.syntax().children_with_tokens().all(|part| of_string.contains(&part.kind())) {
+        return None;
+    }
     match &text.normalized_parts()[..] {
         [InterpolPart::Literal(one)] => Some(one.clone()),
         _ => None,

@@ -6,6 +6,8 @@
 
 pub mod age;
 pub mod connect;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod kept;
 mod pair;
 pub mod reference;

@@ -226,6 +226,17 @@ mod tests {
 
     proptest::proptest! {
         #[test]
+        fn any_reference_is_read_as_it_is_displayed(
+            parts in proptest::collection::vec("[A-Za-z0-9_. -]{0,9}[A-Za-z0-9_.-][A-Za-z0-9_. -]{0,9}", 3..5),
+            query in proptest::option::of(proptest::sample::select(vec![Query::Otp, Query::Totp, Query::OpenSsh])),
+        ) {
+            let section = (parts.len() == 4).then(|| parts[2].clone());
+            let (vault, item, field) = (parts[0].clone(), parts[1].clone(), parts[parts.len() - 1].clone());
+            let reference = Reference::Op(OpReference { vault, item, section, field, query });
+            assert_eq!(Reference::parse(&reference.to_string()).unwrap(), reference);
+        }
+
+        #[test]
         fn whatever_is_taken_comes_back_as_written(text in "(op://|age:)[a-z./? =-]{0,30}") {
             if let Ok(reference) = Reference::parse(&text) {
                 assert_eq!(reference.to_string(), text);

@@ -7,6 +7,8 @@ mod address;
 mod body;
 mod change;
 mod client;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod key_item;
 mod keys;
 mod model;

@@ -31,7 +31,7 @@ fn plain(field: &Field) -> Result<&SecretBytes> {
     field.value.get().ok_or_else(|| match field.value {
         Text::Other => Error::new(format!("field \"{}\" holds something that is not text", name(field)))
             .hint("put the value into a text or password field of its own"),
-        _ => empty(name(field)),
+        _ => empty(&name(field)),
     })
 }
 
@@ -52,8 +52,9 @@ fn empty(name: &str) -> Error {
     Error::new(format!("\"{}\" is empty", shown(name))).hint("fill it in in 1Password")
 }
 
-fn name(field: &Field) -> &str {
-    if field.label.is_empty() { &field.id } else { &field.label }
+/// As it may be shown.
+fn name(field: &Field) -> String {
+    shown(if field.label.is_empty() { &field.id } else { &field.label })
 }
 
 #[cfg(test)]

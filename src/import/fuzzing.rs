@@ -1,0 +1,38 @@
+//! Fuzzing of taking over what other tools are told.
+
+use super::declared::Tool;
+use super::plan::{Import, of_tree};
+use crate::fuzzing::each_text;
+use crate::manifest::Manifest;
+use crate::nixfiles::fuzzing::{replaced, tree_of};
+
+const MANIFEST: &str = "version = 1\n[hosts.web]\n[hosts.db]\n";
+
+/// Files separated by NUL, of which the first is a host's, once for each tool: what is written parses, and a second run
+/// finds nothing to do.
+pub fn import(bytes: &[u8]) {
+    each_text(bytes, |text| {
+        let manifest = crate::manifest::parse::read::<Manifest>("pkeys.toml", MANIFEST, "").expect("a manifest");
+        for tool in [Tool::Opnix, Tool::SopsNix, Tool::Agenix, Tool::AgenixRekey] {
+            let plan = |text: &str| -> Import {
+                let (tree, unread) = tree_of(text);
+                of_tree(&tree, unread, &manifest, tool, &[])
+            };
+            let first = plan(text);
+            for left in &first.left {
+                let said = format!("{} {}", left.why, left.next);
+                assert!(!said.contains(char::is_control), "it holds a control character: {said:?}");
+            }
+            if first.changed.is_empty() {
+                continue;
+            }
+            assert!(!first.taken.is_empty() || !first.lines.is_empty(), "files change and nothing moves");
+            // Of two values of one name one stays; without its rival it would be taken, and is compared with it then.
+            if first.left.iter().any(|left| left.why.contains("has another value")) {
+                continue;
+            }
+            let second = plan(&replaced(text, &first.changed));
+            assert!(second.changed.is_empty(), "a second run changes more: {:?}", second.changed);
+        }
+    });
+}
