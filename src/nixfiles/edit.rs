@@ -24,18 +24,32 @@ impl Edits {
 
     /// The changed text.
     pub fn apply(&self, text: &str) -> String {
-        let mut edits: Vec<_> = self.0.iter().collect();
-        edits.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
         let (mut new, mut at) = (String::with_capacity(text.len()), 0);
-        for (range, put) in edits {
-            if range.start < at {
-                continue;
-            }
+        for (range, put) in self.merged(text) {
             new += &text[at..range.start];
             new += put;
             at = range.end;
         }
         new + &text[at..]
+    }
+
+    /// The changes in their order, none in another. Two neighbours that are removed both took the blanks between them: they
+    /// go as one, and with their lines when nothing else is on them.
+    fn merged(&self, text: &str) -> Vec<(Range<usize>, &str)> {
+        let mut edits: Vec<_> = self.0.iter().map(|(range, put)| (range.clone(), put.as_str())).collect();
+        edits.sort_by_key(|(range, _)| (range.start, std::cmp::Reverse(range.end)));
+        let mut merged: Vec<(Range<usize>, &str)> = Vec::new();
+        for (range, put) in edits {
+            match merged.last_mut() {
+                Some((last, before)) if range.start < last.end => {
+                    if put.is_empty() && before.is_empty() && range.end > last.end {
+                        *last = lines_around(text, last.start..range.end);
+                    }
+                }
+                _ => merged.push((range, put)),
+            }
+        }
+        merged
     }
 }
 
@@ -78,6 +92,23 @@ mod tests {
         edits.replace(4..5, "y");
         assert_eq!(edits.apply("a b c d"), " b x d");
         assert!(edits.covers(&(4..5)) && !edits.covers(&(4..6)));
+    }
+
+    #[test]
+    fn neighbours_that_are_removed_take_their_line_with_them() {
+        let removed = |text: &str, parts: &[&str]| {
+            let mut edits = Edits::default();
+            for part in parts {
+                let start = text.find(part).unwrap();
+                edits.replace(lines_around(text, start..start + part.len()), "");
+            }
+            edits.apply(text)
+        };
+        assert_eq!(removed("[\n  a b\n  c\n]", &["a", "b"]), "[\n  c\n]");
+        assert_eq!(removed("[\n  a\r  b\n  c\n]", &["b", "a"]), "[\n  c\n]");
+        assert_eq!(removed("[\n  a b c\n]", &["a", "b"]), "[\n  c\n]");
+        assert_eq!(removed("[\n  a b c\n]", &["b", "c"]), "[\n  a\n]");
+        assert_eq!(removed("[ a b c ]", &["a", "b"]), "[ c ]");
     }
 
     #[test]
