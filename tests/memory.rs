@@ -138,12 +138,12 @@ fn nothing_secret_is_left_in_the_memory_of_the_hosts_program() {
     assert_eq!(end.find(&seed(&place.join("etc/host.key"))), [""; 0]);
 }
 
-/// The secret part of the operator's own age key: what is in its file, and what it stands for.
-fn operators_key(sandbox: &Sandbox) -> Vec<Vec<u8>> {
-    let all = common::files_below(&sandbox.path("config"));
+/// The secret part of the age keys below a directory: what is in their files, and what it stands for.
+fn age_keys(directory: &Path) -> Vec<Vec<u8>> {
+    let all = common::files_below(directory);
     let texts = all.iter().map(|path| std::fs::read_to_string(path).unwrap_or_default());
     let lines: Vec<String> = texts.flat_map(|text| text.lines().map(Into::into).collect::<Vec<_>>()).collect();
-    let keys = lines.iter().filter(|line| line.starts_with("AGE-SECRET-KEY-1"));
+    let keys = lines.iter().filter(|line| line.starts_with("AGE-SECRET-KEY-"));
     let keys = keys.flat_map(|line| [line.clone().into_bytes(), bech32::decode(line).unwrap().1]);
     keys.collect()
 }
@@ -155,7 +155,7 @@ fn nothing_secret_is_left_in_the_memory_of_the_operators_program() {
     }
     let sandbox = Sandbox::new();
     sandbox.host("web", &[]);
-    let keys = operators_key(&sandbox);
+    let keys = age_keys(&sandbox.path("config"));
     assert_eq!(keys.len(), 2);
     let at = |call, arguments: &[&str], input: &[u8]| {
         Held::at(call, sandbox.command_of("strace"), common::pkeys_binary(), arguments, input)
@@ -182,6 +182,43 @@ fn nothing_secret_is_left_in_the_memory_of_the_operators_program() {
     // All of it happened.
     assert_eq!(sandbox.pkeys(&["secret", "show", "a"]).good().as_bytes(), VALUE);
     sandbox.pkeys(&["verify"]).good();
+}
+
+#[test]
+fn nothing_of_a_post_quantum_key_is_left_in_memory() {
+    if !root("the memory of a program") {
+        return;
+    }
+    let sandbox = Sandbox::empty();
+    sandbox.pkeys(&["init", "--no-passphrase", "--name", "ann", "--post-quantum"]).good();
+    let keys = age_keys(&sandbox.path("config"));
+    assert_eq!(keys.len(), 2);
+    let at = |call, program, arguments: &[&str], input| {
+        Held::at(call, sandbox.command_of("strace"), program, arguments, input)
+    };
+    for (arguments, input) in [(&["secret", "set", "a"], VALUE), (&["secret", "show", "a"], b"")] {
+        let end = at(EXIT, common::pkeys_binary(), arguments, input);
+        for secret in keys.iter().map(Vec::as_slice).chain([VALUE]) {
+            assert_eq!(end.find(secret), [""; 0], "{arguments:?}");
+        }
+    }
+    assert_eq!(sandbox.pkeys(&["secret", "show", "a"]).good().as_bytes(), VALUE);
+    // One that a host makes.
+    let host = sandbox.path("host");
+    let make = |call| {
+        let path = host.join("key");
+        let held = at(call, env!("CARGO_BIN_EXE_pkeys-activate"), &["make-identity", path.to_str().unwrap()], b"");
+        let keys = age_keys(&host);
+        assert_eq!(keys.len(), 2);
+        (held, keys)
+    };
+    let (begin, keys) = make(FSYNC);
+    assert_ne!(begin.find(&keys[0]), [""; 0], "it is there while it is being written");
+    drop(begin);
+    let (end, keys) = make(EXIT);
+    for key in &keys {
+        assert_eq!(end.find(key), [""; 0]);
+    }
 }
 
 #[test]
