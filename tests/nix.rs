@@ -221,6 +221,27 @@ fn systemd_takes_the_units_without_a_complaint_or_a_cycle() {
     assert!(complaints.is_empty(), "{complaints:#?}");
 }
 
+/// Without nixpkgs' lib nothing generates the units; a change of what they are kept from must not go past those that are
+/// tried and booted.
+#[test]
+fn the_expected_units_are_kept_from_what_the_module_says() {
+    let sandbox = evaluated(&["-E", "import ./nix-module/sandbox.nix { devices = false; }"]);
+    let lines = |(key, value): (&String, &Value)| -> Vec<String> {
+        let line = |value: &Value| match value {
+            Value::String(text) => format!("{key}={text}"),
+            other => format!("{key}={other}"),
+        };
+        value.as_array().map_or_else(|| vec![line(value)], |all| all.iter().map(line).collect())
+    };
+    let wanted: Vec<_> = sandbox.as_object().unwrap().iter().flat_map(lines).collect();
+    assert!(wanted.len() > 20, "{wanted:?}");
+    for unit in ["pkeys-activate", "pkeys-activate-users", "pkeys-receive@"] {
+        let text = std::fs::read_to_string(expected("systemd").join(format!("units/{unit}.service"))).unwrap();
+        let missing: Vec<_> = wanted.iter().filter(|wanted| !text.lines().any(|line| line == *wanted)).collect();
+        assert!(missing.is_empty(), "{unit}: {missing:?}; make them anew with NIXPKGS_LIB and UPDATE_EXPECTED=1");
+    }
+}
+
 #[test]
 fn the_unit_is_sandboxed_and_the_program_needs_no_more() {
     let place = units("systemd");
