@@ -8,9 +8,9 @@ use crate::activate::record::Record;
 use crate::activate::root::Root;
 use crate::activate::tree::failed;
 use crate::activate::{Phase, Spec, changes, host_key, links};
-use crate::base::{Error, Result};
+use crate::base::{Error, Result, files};
 use crate::bundle::Identity;
-use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::fs::{Mode, OFlags};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -156,7 +156,6 @@ fn lock(root: &Root) -> Result<OwnedFd> {
     let (run, name) = root.parent(path, true)?.ok_or_else(|| Error::new("/run vanished"))?;
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let fd = rustix::fs::openat(run, name, flags, Mode::from_raw_mode(0o600)).map_err(|e| failed("open", path, e))?;
-    let locked = rustix::io::retry_on_intr(|| rustix::fs::flock(&fd, FlockOperation::LockExclusive));
-    locked.map_err(|e| failed("lock", path, e))?;
+    files::lock(&fd).map_err(|e| failed("lock", path, e))?;
     Ok(fd)
 }

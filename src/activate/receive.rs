@@ -4,9 +4,9 @@ use crate::activate::candidates::{Candidates, load, open_with};
 use crate::activate::root::Root;
 use crate::activate::tree::{self, failed};
 use crate::activate::{Options, Outcome, Spec, Status, install};
-use crate::base::{Error, Result};
+use crate::base::{Error, Result, files};
 use crate::bundle::{MANIFEST, MAX_PAYLOAD, PAYLOAD, SIGNATURE, Signers, transport};
-use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::fs::{Mode, OFlags};
 use serde::Serialize;
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
@@ -122,8 +122,7 @@ fn may_replace(new: u64, old: Option<u64>, own: Option<u64>, allow_rollback: boo
 fn lock(state: &OwnedFd, path: &Path) -> Result<OwnedFd> {
     let readable = rustix::fs::openat(state, ".", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
     let fd = readable.map_err(|e| failed("open", path, e))?;
-    let locked = rustix::io::retry_on_intr(|| rustix::fs::flock(&fd, FlockOperation::LockExclusive));
-    locked.map_err(|e| failed("lock", path, e))?;
+    files::lock(&fd).map_err(|e| failed("lock", path, e))?;
     Ok(fd)
 }
 

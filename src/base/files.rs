@@ -16,7 +16,7 @@ mod directory;
 mod lock;
 
 pub use directory::replace_directory;
-pub use lock::{claim, lock_directory, sweep};
+pub use lock::{claim, lock, lock_directory, sweep};
 
 /// What the names of unfinished files and directories start with.
 pub const TEMPORARY: &str = ".pkeys-tmp-";

@@ -2,8 +2,19 @@
 
 use super::{TEMPORARY, parent};
 use crate::base::{Error, Result};
+use rustix::fs::FlockOperation;
 use std::fs::{self, File};
+use std::os::fd::AsFd;
 use std::path::Path;
+
+/// Waits until no other process holds the lock of what is opened, and takes it; signals do not end the waiting. It is
+/// released when that is closed.
+///
+/// # Errors
+/// When the file system has no locks.
+pub fn lock(opened: impl AsFd) -> rustix::io::Result<()> {
+    rustix::io::retry_on_intr(|| rustix::fs::flock(&opened, FlockOperation::LockExclusive))
+}
 
 /// Waits until no other process holds the directory's lock, and takes it. It is released when dropped.
 ///
@@ -11,8 +22,7 @@ use std::path::Path;
 /// When the directory cannot be opened.
 pub fn lock_directory(path: &Path) -> Result<File> {
     let directory = File::open(path).map_err(|e| Error::io("open", path, &e))?;
-    rustix::io::retry_on_intr(|| rustix::fs::flock(&directory, rustix::fs::FlockOperation::LockExclusive))
-        .map_err(|e| Error::io("lock", path, &e.into()))?;
+    lock(&directory).map_err(|e| Error::io("lock", path, &e.into()))?;
     Ok(directory)
 }
 
