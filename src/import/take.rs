@@ -15,7 +15,6 @@ use crate::render::write_local;
 /// # Errors
 /// When it cannot be said of one.
 pub fn missing<'a>(repository: &Repository, import: &'a Import) -> Result<Vec<&'a Taken>> {
-    let is_local = |taken: &&Taken| !matches!(taken.origin, Origin::Reference(_));
     let missing = |taken: &'a Taken| Ok((!files::exists(&repository.secret_file(&taken.name))?).then_some(taken));
     import.taken.iter().filter(is_local).map(missing).filter_map(Result::transpose).collect()
 }
@@ -25,14 +24,8 @@ pub fn missing<'a>(repository: &Repository, import: &'a Import) -> Result<Vec<&'
 /// # Errors
 /// As [`missing`].
 pub fn pending<'a>(repository: &Repository, import: &'a Import) -> Result<Vec<&'a Taken>> {
-    let has = |taken: &Taken| {
-        let manifest = repository.manifest();
-        let selected =
-            manifest.secrets.get(&taken.name).map(|secret| manifest.selected(&secret.hosts).collect::<Vec<_>>());
-        selected.is_some_and(|hosts| taken.hosts.iter().all(|host| hosts.contains(&host)))
-    };
-    let valueless = missing(repository, import)?;
-    Ok(import.taken.iter().filter(|taken| !has(taken) || valueless.contains(taken)).collect())
+    let missing = missing(repository, import)?;
+    Ok(import.taken.iter().filter(|taken| !is_entered(repository, taken) || missing.contains(taken)).collect())
 }
 
 /// The secrets that get an entry or a host, and whose values are there already: perhaps another file's, of the same name.
@@ -41,8 +34,22 @@ pub fn pending<'a>(repository: &Repository, import: &'a Import) -> Result<Vec<&'
 /// As [`missing`].
 pub fn compared<'a>(repository: &Repository, import: &'a Import) -> Result<Vec<&'a Taken>> {
     let missing = missing(repository, import)?;
-    let compared = |taken: &&Taken| !matches!(taken.origin, Origin::Reference(_)) && !missing.contains(taken);
-    Ok(pending(repository, import)?.into_iter().filter(compared).collect())
+    let compared = |taken: &&Taken| is_local(taken) && !is_entered(repository, taken) && !missing.contains(taken);
+    Ok(import.taken.iter().filter(compared).collect())
+}
+
+/// Whether its value is to be in an age file.
+fn is_local(taken: &&Taken) -> bool {
+    !matches!(taken.origin, Origin::Reference(_))
+}
+
+/// Whether `pkeys.toml` has it, for all of its hosts.
+fn is_entered(repository: &Repository, taken: &Taken) -> bool {
+    let manifest = repository.manifest();
+    manifest.secrets.get(&taken.name).is_some_and(|secret| {
+        let selected: Vec<_> = manifest.selected(&secret.hosts).collect();
+        taken.hosts.iter().all(|host| selected.contains(&host))
+    })
 }
 
 /// Stores the values that are missing, enters the secrets into `pkeys.toml`, and with `rewrite` changes the Nix files. All
