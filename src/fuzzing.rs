@@ -55,6 +55,12 @@ pub(crate) fn discreet(error: &Error) {
 #[track_caller]
 pub(crate) fn said(text: &str) {
     assert!(!text.contains(NEEDLE), "it repeats what was given: {text}");
+    one_line(text);
+}
+
+/// Panics when a text that may repeat names would write more than one line, or move the terminal's cursor.
+#[track_caller]
+pub(crate) fn one_line(text: &str) {
     assert!(!text.contains(char::is_control), "it holds a control character: {text:?}");
 }
 

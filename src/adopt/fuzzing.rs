@@ -4,7 +4,7 @@ use super::plan::{Adoption, of_tree};
 use crate::fuzzing::each_text;
 use crate::keys::UserKeys;
 use crate::manifest::Manifest;
-use crate::nixfiles::fuzzing::{each_is_a_part_of, tree_of};
+use crate::nixfiles::fuzzing::{can_be_shown, each_is_a_part_of, tree_of};
 
 const MANIFEST: &str = "version = 1\n[hosts.web]\n[hosts.db]\n[users.ann]\nhosts = [\"web\"]\n";
 
@@ -19,10 +19,7 @@ pub fn adopt(bytes: &[u8]) {
     each_text(bytes, |text| {
         let manifest = crate::manifest::parse::read::<Manifest>("pkeys.toml", MANIFEST, "").expect("a manifest");
         let first = plan(&manifest, text, &UserKeys::default());
-        for left in &first.left {
-            let said = format!("{} {}", left.why, left.next);
-            assert!(!said.contains(char::is_control), "it holds a control character: {said:?}");
-        }
+        can_be_shown(&first.left);
         if first.changed.is_empty() {
             return;
         }

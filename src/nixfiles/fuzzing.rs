@@ -2,6 +2,7 @@
 
 use super::syntax::binding_path;
 use super::{Changed, Left, NixFile, Tree};
+use crate::fuzzing::one_line;
 use rnix::SyntaxKind::{TOKEN_COMMENT, TOKEN_WHITESPACE};
 use rnix::ast::AttrpathValue;
 use rowan::ast::AstNode;
@@ -13,6 +14,11 @@ const NAMES: [&str; 3] = ["web.nix", "keys.nix", "db.nix"];
 /// Files that exist in memory alone: texts separated by NUL.
 pub(crate) fn tree_of(text: &str) -> (Tree, Vec<Left>) {
     Tree::of(NAMES.iter().zip(text.split('\0')).map(|(name, text)| (PathBuf::from(name), text.to_owned())))
+}
+
+/// What is left is said on a line each, whatever the names in the files are.
+pub(crate) fn can_be_shown(all: &[Left]) {
+    all.iter().flat_map(|left| [&left.why, &left.next]).for_each(|text| one_line(text));
 }
 
 /// The files after a change. What was written must parse.
