@@ -1,7 +1,7 @@
 //! A key that somebody gives at the host's console.
 
 use crate::base::{Error, Result, SecretBytes, files};
-use crate::bundle::{Identity, hybrid, identity};
+use crate::bundle::{Identity, identity};
 use age::secrecy::SecretString;
 use std::io::IsTerminal;
 use std::path::Path;
@@ -26,23 +26,6 @@ pub fn given(path: &Path) -> Result<Vec<Identity>> {
             .ok_or_else(|| Error::new(format!("there is no identity at {}", path.display())))?,
     };
     identity::parse(&bytes, if from_input { "standard input" } else { "the file" }, Console)
-}
-
-/// Makes a post-quantum age identity in a new file that only its owner can read, and gives its recipient.
-///
-/// # Errors
-/// When something is there already, or it cannot be written; then nothing is changed.
-pub fn make_identity(path: &Path) -> Result<String> {
-    let (text, public) = hybrid::new_file("pkeys host identity")?;
-    if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-        files::make_private_directories(directory)?;
-    }
-    let _lock = files::claim(path)?;
-    if files::write_new(path, text.expose(), files::PRIVATE)? {
-        return Ok(public);
-    }
-    Err(Error::new(format!("{} is there already", path.display()))
-        .hint("its recipient is in its second line; name a new file to make another"))
 }
 
 #[derive(Clone)]

@@ -16,6 +16,7 @@ mod generation;
 mod host_key;
 mod install;
 mod links;
+mod make_identity;
 mod outcome;
 mod owners;
 mod placed;
@@ -31,8 +32,9 @@ mod units;
 
 pub use asked::Asked;
 pub use confine::{confine, only_read};
-pub use console::{given, make_identity};
+pub use console::given;
 pub use install::{Options, install, prepare};
+pub use make_identity::make_identity;
 pub use outcome::{Outcome, Status};
 pub use receive::{Received, receive};
 pub use record::Record;

@@ -89,7 +89,7 @@ impl BreakGlassIdentity {
     /// When the passphrase is empty or no text.
     pub fn locked_file(&self, passphrase: &SecretBytes) -> Result<Vec<u8>> {
         let what = format!("pkeys break-glass identity {}", self.fingerprint());
-        lock(&hybrid::file(&what, &self.recipient.to_string(), self.text.expose()), passphrase)
+        lock(&identity::file(&what, &self.recipient.to_string(), self.text.expose()), passphrase)
     }
 
     /// The key's 32 bytes, for sharing.

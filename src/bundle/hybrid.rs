@@ -4,7 +4,7 @@
 //! cryptography is HPKE's base mode by the crate `hpke`, over `x-wing`; here is nothing but the stanza around it.
 
 use crate::base::{Error, Result, SecretBytes};
-use crate::bundle::bech32;
+use crate::bundle::{bech32, identity};
 use age::{DecryptError, EncryptError};
 use age_core::format::{FILE_KEY_BYTES, FileKey, Stanza};
 use age_core::secrecy::ExposeSecret;
@@ -120,17 +120,7 @@ pub fn new_file(what: &str) -> Result<(SecretBytes, String)> {
     let text = generate();
     let key = Identity::parse(text.expose_str().unwrap_or_default());
     let public = key.ok_or_else(|| Error::new("the new key cannot be read"))?.to_public().to_string();
-    Ok((file(what, &public, text.expose()), public))
-}
-
-/// The text of an identity's file.
-pub fn file(what: &str, public: &str, key: &[u8]) -> SecretBytes {
-    let head = format!("# {what}\n# public key: {public}\n");
-    let mut text = SecretBytes::with_capacity(head.len() + key.len() + 1);
-    for part in [head.as_bytes(), key, b"\n"] {
-        text.extend(part);
-    }
-    text
+    Ok((identity::file(what, &public, text.expose()), public))
 }
 
 impl age::Identity for Identity {

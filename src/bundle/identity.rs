@@ -62,6 +62,16 @@ pub fn parse(bytes: &SecretBytes, from: &str, callbacks: impl age::Callbacks) ->
     age_keys(bytes, from, callbacks)
 }
 
+/// The text of an age identity's file: what it is, its recipient, its key.
+pub fn file(what: &str, public: &str, key: &[u8]) -> SecretBytes {
+    let head = format!("# {what}\n# public key: {public}\n");
+    let mut text = SecretBytes::with_capacity(head.len() + key.len() + 1);
+    for part in [head.as_bytes(), key, b"\n"] {
+        text.extend(part);
+    }
+    text
+}
+
 fn ssh(bytes: &[u8], from: &str, callbacks: &impl age::Callbacks) -> Result<Identity> {
     use age::ssh::Identity as Ssh;
     let unsupported = || {

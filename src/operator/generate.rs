@@ -1,10 +1,7 @@
 //! Making keys.
 
 use crate::base::{Error, HostName, Result, SecretBytes};
-use crate::bundle::{
-    hybrid::{file, new_file},
-    lock,
-};
+use crate::bundle::{hybrid, identity, lock};
 use crate::operator::{Prompt, prompt::new_passphrase};
 use age::secrecy::ExposeSecret;
 use rand_core::OsRng;
@@ -24,11 +21,11 @@ pub struct NewKeys {
 /// When there is nobody to ask.
 pub fn new_identity(prompt: &dyn Prompt, open: bool, post_quantum: bool) -> Result<NewKeys> {
     let (text, public) = if post_quantum {
-        new_file("pkeys operator identity")?
+        hybrid::new_file("pkeys operator identity")?
     } else {
         let key = age::x25519::Identity::generate();
         let public = key.to_public().to_string();
-        let text = file("pkeys operator identity", &public, key.to_string().expose_secret().as_bytes());
+        let text = identity::file("pkeys operator identity", &public, key.to_string().expose_secret().as_bytes());
         (text, public)
     };
     if open {
