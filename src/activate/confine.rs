@@ -98,12 +98,13 @@ fn nearest(root: &Root, path: &Path) -> Option<OwnedFd> {
     path.ancestors().find_map(|above| root.directory(above, false).transpose())?.ok()
 }
 
+/// What a kernel must have at least. Without this right in it, nothing could be linked or renamed across directories.
+fn required() -> std::result::Result<Ruleset, RulesetError> {
+    Ruleset::default().set_compatibility(CompatLevel::HardRequirement).handle_access(AccessFs::Refer)
+}
+
 fn enforce(rules: Rules) -> std::result::Result<bool, RulesetError> {
-    let ruleset = Ruleset::default()
-        .set_compatibility(CompatLevel::HardRequirement)
-        // Without this right in the kernel, nothing could be linked or renamed across directories.
-        .handle_access(AccessFs::Refer);
-    let Ok(ruleset) = ruleset else { return Ok(false) };
+    let Ok(ruleset) = required() else { return Ok(false) };
     let mut ruleset = ruleset
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(FILES))?

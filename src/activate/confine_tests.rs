@@ -9,8 +9,7 @@ fn confined<T: Send>(work: impl FnOnce() -> T + Send) -> T {
 
 /// Whether this kernel has Landlock; says so in one line where it has not.
 fn landlock() -> bool {
-    let there =
-        Ruleset::default().set_compatibility(CompatLevel::HardRequirement).handle_access(AccessFs::Refer).is_ok();
+    let there = required().is_ok();
     if !there {
         eprintln!("skipped: what Landlock refuses (this kernel has none)");
     }
