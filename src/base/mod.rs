@@ -7,9 +7,11 @@ pub mod files;
 pub mod name;
 #[cfg(feature = "operator")]
 pub mod parallel;
+#[cfg(feature = "operator")]
+pub mod places;
 pub mod process;
 pub mod secret;
 
 pub use error::{Error, Result};
-pub use name::{HostName, KeyLabel, SecretName, UserName};
+pub use name::{FleetId, HostName, KeyLabel, SecretName, UserName};
 pub use secret::SecretBytes;

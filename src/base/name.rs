@@ -1,6 +1,7 @@
 //! Names that are safe as file names, in every place where they are used.
 
 use crate::base::{Error, Result};
+use rand_core::{OsRng, RngCore};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -17,6 +18,11 @@ fn is_plain(name: &str) -> bool {
 /// A login name as `useradd` takes it: like a plain name, but it may start with `_`, and at most 32 bytes.
 fn is_login(name: &str) -> bool {
     name.len() <= 32 && is_plain(name.strip_prefix('_').unwrap_or(name))
+}
+
+/// 32 lower-case hexadecimal digits: 128 random bits.
+fn is_fleet_id(id: &str) -> bool {
+    id.len() == 32 && id.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
 macro_rules! name_type {
@@ -121,6 +127,23 @@ name_type!(
     "use letters, digits, '.', '_' and '-', starting with a letter, digit or '_', at most 32"
 );
 
+name_type!(
+    /// The random id of a fleet: all hosts of one `pkeys.toml`. A bundle made for one fleet is not valid in another.
+    FleetId,
+    "fleet",
+    is_fleet_id,
+    "a fleet id is 32 lower-case hexadecimal digits, as `pkeys init` writes it into pkeys.toml"
+);
+
+impl FleetId {
+    /// Returns a new random id.
+    pub fn random() -> Self {
+        let mut bytes = [0_u8; 16];
+        OsRng.fill_bytes(&mut bytes);
+        Self(format!("{:032x}", u128::from_be_bytes(bytes)))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,6 +155,10 @@ mod tests {
         }
         for bad in ["", ".", "..", "-a", ".a", "a/b", "a b", "a\0", "ä", "a\n", &"x".repeat(129)] {
             assert!(SecretName::new(bad).is_err(), "{bad:?}");
+        }
+        assert!(FleetId::new(FleetId::random()).is_ok() && FleetId::random() != FleetId::random());
+        for bad in ["", &"A".repeat(32), &"0".repeat(31), &"g".repeat(32)] {
+            assert!(FleetId::new(bad).is_err(), "{bad:?}");
         }
         assert!(UserName::new("_git").is_ok());
         for bad in ["_", "__", "_-x", "root/../x", &"u".repeat(33)] {

@@ -1,12 +1,17 @@
 //! `manifest.json`: the public half of a bundle.
 
-use crate::base::{Error, HostName, Result, SecretName, UserName};
+use crate::base::{Error, FleetId, HostName, Result, SecretName, UserName};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The format that this version writes and reads.
-pub const FORMAT: &str = "pkeys-bundle/1";
+/// The first format: bundles that name no fleet. Still read; written only in an emergency.
+pub const FORMAT_1: &str = "pkeys-bundle/1";
+/// The format that names the fleet.
+pub const FORMAT_2: &str = "pkeys-bundle/2";
+
+/// The highest generation: 2^53, the largest whole number that every JSON parser keeps exact.
+pub const MAX_GENERATION: u64 = 1 << 53;
 
 /// The name of the secret that is a new SSH host key for the host, while that is being replaced.
 pub const NEW_HOST_KEY: &str = "ssh-host-key";
@@ -15,11 +20,14 @@ pub const NEW_HOST_KEY: &str = "ssh-host-key";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// Always [`FORMAT`].
+    /// [`FORMAT_2`], or [`FORMAT_1`] where there is no fleet.
     pub format: String,
+    /// The fleet that the bundle is for; `None` exactly in [`FORMAT_1`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fleet: Option<FleetId>,
     /// The host that the bundle is for.
     pub host: HostName,
-    /// One more with each new rendering.
+    /// Grows with each rendering: `max(seconds since 1970, highest known + 1)`, at most [`MAX_GENERATION`].
     pub generation: u64,
     /// When it was rendered: RFC 3339, UTC.
     pub created: String,
@@ -68,7 +76,7 @@ impl Manifest {
     /// Reads the file. Proves nothing about who wrote it.
     ///
     /// # Errors
-    /// When it is not a manifest of this format, or names a secret twice.
+    /// If it is not a manifest of a known format, its generation is too high, or it names a secret twice.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         #[derive(Deserialize)]
         struct Format {
@@ -79,11 +87,17 @@ impl Manifest {
                 .hint("render the bundle again: `pkeys render --force`")
         };
         let format: Format = serde_json::from_slice(bytes).map_err(broken)?;
-        if format.format != FORMAT {
-            return Err(Error::new(format!("manifest.json has a format that is not {FORMAT}"))
+        if format.format != FORMAT_1 && format.format != FORMAT_2 {
+            return Err(Error::new(format!("manifest.json has a format that is neither {FORMAT_1} nor {FORMAT_2}"))
                 .hint("this program is older or newer than the one that rendered the bundle: update it"));
         }
         let manifest: Self = serde_json::from_slice(bytes).map_err(broken)?;
+        if manifest.fleet.is_some() != (manifest.format == FORMAT_2) {
+            return Err(Error::new(format!("manifest.json: only {FORMAT_2} names a fleet, and it must")));
+        }
+        if manifest.generation > MAX_GENERATION {
+            return Err(Error::new("manifest.json has a generation above 2^53"));
+        }
         let names: BTreeSet<_> = manifest.names().collect();
         if names.len() != manifest.secrets.len() {
             return Err(Error::new("manifest.json names a secret twice"));
@@ -125,7 +139,8 @@ pub(super) mod tests {
 
     pub(in crate::bundle) fn sample() -> Manifest {
         Manifest {
-            format: FORMAT.into(),
+            format: FORMAT_2.into(),
+            fleet: Some(FleetId::new("0".repeat(32)).unwrap()),
             host: HostName::new("web").unwrap(),
             generation: 3,
             created: "2026-11-23T00:00:00Z".into(),
@@ -148,7 +163,8 @@ pub(super) mod tests {
         let read = Manifest::parse(&bytes).unwrap();
         assert_eq!(read, sample());
         assert_eq!(read.to_bytes(), bytes);
-        let keys = ["format", "host", "generation", "created", "payload", "recipients", "secrets", "authorized_keys"];
+        let keys =
+            ["format", "fleet", "host", "generation", "created", "payload", "recipients", "secrets", "authorized_keys"];
         let text = String::from_utf8(bytes).unwrap();
         let places: Vec<_> = keys.iter().map(|key| text.find(&format!("\"{key}\"")).unwrap()).collect();
         assert!(places.is_sorted());
@@ -157,8 +173,15 @@ pub(super) mod tests {
     #[test]
     fn another_format_an_unknown_field_and_a_duplicate_are_refused() {
         let text = String::from_utf8(sample().to_bytes()).unwrap();
-        let error = Manifest::parse(text.replace("bundle/1", "bundle/2").as_bytes()).unwrap_err();
-        assert!(error.message().contains("pkeys-bundle/1"), "{error}");
+        let error = Manifest::parse(text.replace("bundle/2", "bundle/3").as_bytes()).unwrap_err();
+        assert!(error.message().contains("pkeys-bundle"), "{error}");
+        assert!(Manifest::parse(text.replace("bundle/2", "bundle/1").as_bytes()).is_err(), "a fleet in format 1");
+        let without = Manifest { fleet: None, ..sample() };
+        assert!(Manifest::parse(&without.to_bytes()).is_err(), "no fleet in format 2");
+        let old = Manifest { format: FORMAT_1.into(), ..without };
+        assert_eq!(Manifest::parse(&old.to_bytes()).unwrap(), old);
+        let high = Manifest { generation: MAX_GENERATION + 1, ..sample() };
+        assert!(Manifest::parse(&high.to_bytes()).is_err());
         assert!(Manifest::parse(text.replace("\"inputs\"", "\"more\": 1, \"inputs\"").as_bytes()).is_err());
         let mut twice = sample();
         twice.secrets.push(twice.secrets[0].clone());
@@ -174,7 +197,7 @@ pub(super) mod tests {
     proptest::proptest! {
         #[test]
         fn any_manifest_is_read_as_it_was_written(
-            (host, generation, size) in ("[A-Za-z0-9][A-Za-z0-9._-]{0,20}", proptest::num::u64::ANY, proptest::num::u64::ANY),
+            (host, generation, size) in ("[A-Za-z0-9][A-Za-z0-9._-]{0,20}", 0..=MAX_GENERATION, proptest::num::u64::ANY),
             secrets in proptest::collection::btree_map("[A-Za-z0-9][A-Za-z0-9._-]{0,20}", ("\\PC{0,20}", "\\PC{0,20}"), 0..5),
             recipients in proptest::collection::vec("\\PC{0,20}", 0..3),
             keys in proptest::collection::btree_map("[a-z_][a-z0-9-]{1,9}", proptest::collection::vec("\\PC{0,30}", 0..3), 0..3),

@@ -21,7 +21,7 @@ pub use age_file::{decrypt, encrypt, lock};
 pub use archive::{MAX_PAYLOAD, pack};
 pub use directory::{Authentic, MANIFEST, PAYLOAD, SIGNATURE, Signed, unproven, write};
 pub use identity::Identity;
-pub use manifest::{FORMAT, Manifest, NEW_HOST_KEY, Payload, SecretEntry, sha256_hex};
+pub use manifest::{FORMAT_1, FORMAT_2, MAX_GENERATION, Manifest, NEW_HOST_KEY, Payload, SecretEntry, sha256_hex};
 pub use open::{OpenBundle, open, unpack};
 pub use recipient::{Recipient, check_mixture};
 pub use signature::{NAMESPACE, Signers, public_key, sign};

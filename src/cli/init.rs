@@ -1,12 +1,11 @@
 //! `init`: makes a repository usable. What exists is never changed, only added to.
 
 use crate::audit::{self, Action};
+use crate::base::places::config_directory;
 use crate::base::{Error, HostName, Result, files};
 use crate::cli::{args::Init, context::Context};
 use crate::manifest::{MANIFEST_FILE, Repository};
-use crate::operator::{
-    Config, NewKeys, config_directory, new_identity, new_signing_key, public_of_signing_key, recipients_of,
-};
+use crate::operator::{Config, NewKeys, new_identity, new_signing_key, public_of_signing_key, recipients_of};
 use std::path::{Path, PathBuf};
 
 pub(super) fn run(context: &Context, args: &Init) -> Result<bool> {

@@ -1,5 +1,6 @@
 //! The operator's configuration directory: where their identity and signing key are.
 
+use crate::base::places::config_directory;
 use crate::base::{Error, Result, files};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -19,18 +20,6 @@ struct File {
     #[serde(default)]
     identities: Vec<PathBuf>,
     signing_key: Option<PathBuf>,
-}
-
-/// The configuration directory: `PKEYS_CONFIG_DIR`, `$XDG_CONFIG_HOME/pkeys` or `~/.config/pkeys`.
-///
-/// # Errors
-/// When none of these is set.
-pub fn config_directory() -> Result<PathBuf> {
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    set("PKEYS_CONFIG_DIR")
-        .or_else(|| set("XDG_CONFIG_HOME").map(|dir| dir.join("pkeys")))
-        .or_else(|| set("HOME").map(|dir| dir.join(".config/pkeys")))
-        .ok_or_else(|| Error::new("there is no configuration directory").hint("set HOME or PKEYS_CONFIG_DIR"))
 }
 
 impl Config {

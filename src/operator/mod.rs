@@ -11,7 +11,7 @@ mod network;
 mod prompt;
 mod values;
 
-pub use config::{Config, config_directory};
+pub use config::Config;
 pub use generate::{NewKeys, new_host_key, new_identity, new_signing_key, new_ssh_key, public_half};
 pub use keyring::{Keyring, Stored};
 pub use keys::{Keys, public_of_signing_key, recipients_of};

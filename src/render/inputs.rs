@@ -1,7 +1,7 @@
 //! What a host should have, its fingerprint, and how that differs from what it has.
 
 use crate::base::{Error, HostName, Result, SecretName, UserName};
-use crate::bundle::{FORMAT, Manifest as BundleManifest, NEW_HOST_KEY, Recipient, sha256_hex};
+use crate::bundle::{FORMAT_1, Manifest as BundleManifest, NEW_HOST_KEY, Recipient, sha256_hex};
 use crate::keys::{UserKeys, authorized};
 use crate::manifest::{Manifest, Origin};
 use crate::policy::Granted;
@@ -86,7 +86,7 @@ impl Wanted {
             .map(|(name, s)| (name, s.origin.reference.to_string(), versions.get(name), s.trim))
             .collect();
         let recipients: Vec<_> = self.recipients.iter().map(ToString::to_string).collect();
-        let all = (FORMAT, secrets, recipients, authorized_keys);
+        let all = (FORMAT_1, secrets, recipients, authorized_keys);
         format!("sha256:{}", sha256_hex(&serde_json::to_vec(&all).expect("names and numbers only")))
     }
 

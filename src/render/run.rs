@@ -1,7 +1,7 @@
 //! Doing what was planned: read the values, seal, sign, write. All or nothing for each host.
 
 use crate::base::{Error, HostName, Result, secret::without_final_newline};
-use crate::bundle::{self, FORMAT, Manifest as BundleManifest, Payload, SecretEntry, Signed};
+use crate::bundle::{self, FORMAT_1, Manifest as BundleManifest, Payload, SecretEntry, Signed};
 use crate::manifest::{Origin, Repository};
 use crate::operator::Keys;
 use crate::render::{HostPlan, Sources, State, Wanted, verify};
@@ -114,7 +114,8 @@ fn seal(
         return Err(Error::new("the secrets of this host are larger than 64 MiB together"));
     }
     let manifest = BundleManifest {
-        format: FORMAT.into(),
+        format: FORMAT_1.into(),
+        fleet: None,
         host: host.clone(),
         generation,
         created: now(),
