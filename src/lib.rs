@@ -22,6 +22,10 @@ pub mod escrow;
 #[doc(hidden)]
 pub mod fuzzing;
 #[cfg(feature = "operator")]
+pub mod git;
+#[cfg(feature = "operator")]
+pub mod grants;
+#[cfg(feature = "operator")]
 pub mod import;
 #[cfg(feature = "operator")]
 pub mod inspect;
@@ -47,3 +51,5 @@ pub mod rotate;
 pub mod scan;
 #[cfg(feature = "operator")]
 pub mod source;
+#[cfg(feature = "operator")]
+pub mod trust;

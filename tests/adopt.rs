@@ -126,7 +126,7 @@ fn every_user_of_every_host_keeps_the_same_keys() {
     for case in &cases {
         let name = case.file_stem().unwrap().to_str().unwrap();
         place(case, &sandbox.repo());
-        std::fs::write(sandbox.repo().join("pkeys.toml"), &manifest).unwrap();
+        sandbox.manifest(&manifest);
         let [before, after] = ["before", "after"].map(|when| copies.path().join(when).join(name));
         copy(&sandbox.repo(), &before);
         let ran = sandbox.pkeys(&["adopt", "--yes", "--json"]);

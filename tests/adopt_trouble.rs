@@ -187,6 +187,7 @@ fn keys_that_pkeys_has_already_keep_their_names_and_count_nowhere_else() {
     sandbox.pkeys(&["key", "add", "ann", "phone", "--public", &other]).good();
     let manifest = String::from_utf8(sandbox.read("pkeys.toml")).unwrap();
     write(&sandbox, "pkeys.toml", manifest.replace("[users.ann]\nhosts = []", "[users.ann]\nhosts = [\"db\"]"));
+    sandbox.accept();
     sandbox.pkeys(&["adopt", "--yes"]).good();
     let keys: Value = serde_json::from_str(&sandbox.pkeys(&["key", "list", "--json"]).good()).unwrap();
     let labels: Vec<_> = keys.as_array().unwrap().iter().map(|key| key["label"].as_str().unwrap()).collect();

@@ -87,7 +87,7 @@ fn repository(key: &BreakGlassIdentity) -> Sandbox {
     let with =
         manifest.replace("[break-glass]\nrecipients = []", &format!("[break-glass]\nrecipients = [\"{recipient}\"]"));
     assert_ne!(manifest, with);
-    std::fs::write(sandbox.repo().join("pkeys.toml"), with).unwrap();
+    sandbox.manifest(with);
     sandbox.host("web", &[]);
     sandbox.secret("token", b"hunter2", &["web"]);
     sandbox.pkeys(&["render"]).good();

@@ -22,7 +22,7 @@ fn sandbox(secrets: &[(&str, &str)]) -> Sandbox {
     for (name, from) in secrets {
         text += &format!("[secrets.{name}]\nfrom = \"{from}\"\nhosts = [\"web\"]\n");
     }
-    std::fs::write(sandbox.repo().join("pkeys.toml"), text).unwrap();
+    sandbox.manifest(text);
     sandbox
 }
 

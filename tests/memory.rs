@@ -236,7 +236,7 @@ fn nothing_of_1password_is_left_in_memory() {
     {
         text += &format!("[secrets.{name}]\nfrom = \"{from}\"\nhosts = [\"web\"]\n");
     }
-    std::fs::write(sandbox.repo().join("pkeys.toml"), text).unwrap();
+    sandbox.manifest(text);
     let held = |call| {
         let mut command = sandbox.command_of("strace");
         command.env("OP_CONNECT_HOST", server.url()).env("OP_CONNECT_TOKEN", connect::READ_TOKEN);

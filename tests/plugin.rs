@@ -29,8 +29,7 @@ fn a_plugins_keys_work_for_operators_and_hosts_and_with_age_itself() {
     run_command(sandbox.command().args(["init", "--no-passphrase", "--name", "ann"]), b"").good();
     let manifest = sandbox.repo().join("pkeys.toml");
     let text = std::fs::read_to_string(&manifest).unwrap();
-    std::fs::write(&manifest, text.replace("ann = [\"age1", &format!("plug = [\"{recipient}\"]\nann = [\"age1")))
-        .unwrap();
+    sandbox.manifest(text.replace("ann = [\"age1", &format!("plug = [\"{recipient}\"]\nann = [\"age1")));
 
     pkeys(&["host", "add", "web", "--recipient", recipient], b"").good();
     pkeys(&["secret", "set", "a", "--host", "web"], b"through a plugin").good();

@@ -23,11 +23,11 @@ fn edit(sandbox: &Sandbox, from: &str, to: &str) {
     let path = sandbox.repo().join("pkeys.toml");
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(text.contains(from), "{from}");
-    std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
+    sandbox.manifest(text.replacen(from, to, 1));
 }
 
 fn strict(sandbox: &Sandbox) {
-    edit(sandbox, "version = 1\n", "version = 1\npolicy = \"strict\"\n");
+    edit(sandbox, "version = 1\n", "policy = \"strict\"\nversion = 1\n");
 }
 
 fn json(sandbox: &Sandbox, arguments: &[&str]) -> Value {
@@ -198,7 +198,7 @@ fn who_renders_and_pushes_is_the_signer() {
 #[test]
 fn unhealthy_keys_are_not_taken_in_and_nothing_is_written() {
     let sandbox = two_hosts();
-    edit(&sandbox, "version = 1\n", "version = 1\n[users.eve]\nhosts = [\"web\"]\n");
+    edit(&sandbox, "# Where secret values come from.\n", "[users.eve]\nhosts = [\"web\"]\n");
     let (_, public) = sandbox.ssh_key("eve", "ed25519");
     let fingerprint = common::run("ssh-keygen", &["-lf", sandbox.path("eve.key.pub").to_str().unwrap()], b"").good();
     let fingerprint = fingerprint.split(' ').nth(1).unwrap().to_owned();
@@ -241,7 +241,7 @@ fn warnings_are_said_once_and_stop_nothing() {
     assert!(found.out.contains("policies/mine.warn.cedar:2: warning: secret db on web"), "{found:?}");
     // What the rule that ships warns of, `check` says with its line in pkeys.toml.
     assert!(
-        found.out.contains("pkeys.toml:18: warning: no break-glass") && !found.out.contains("break-glass-recipient")
+        found.out.contains("pkeys.toml:19: warning: no break-glass") && !found.out.contains("break-glass-recipient")
     );
     found.good();
     let lines = json(&sandbox, &["render", "--force"]);
@@ -275,7 +275,11 @@ fn strict_denies_what_the_baseline_lets_pass() {
     sandbox.pkeys(&["render"]).good();
     sandbox.pkeys(&["push", "web"]).bad("no break-glass drill of the last 90 days", "pkeys break-glass drill");
     let (_, laptop) = sandbox.ssh_key("ann", "ed25519");
-    edit(&sandbox, "version = 1\n", "version = 1\n[users.ann]\nhosts = [\"web\"]\n[users.eve]\nhosts = [\"*\"]\n");
+    edit(
+        &sandbox,
+        "# Where secret values come from.\n",
+        "[users.ann]\nhosts = [\"web\"]\n[users.eve]\nhosts = [\"*\"]\n",
+    );
     edit(&sandbox, "policy = \"strict\"\n", "");
     edit(&sandbox, "version = 1\n", "version = 1\npolicy = \"strict\"\n");
     sandbox
@@ -398,8 +402,8 @@ fn names_never_collide() {
     let (_, public) = sandbox.ssh_key("k", "ed25519");
     edit(
         &sandbox,
-        "version = 1\n",
-        "version = 1\n[users.signing]\nhosts = [\"web\"]\n[users.unknown]\nhosts = [\"web\"]\n",
+        "# Where secret values come from.\n",
+        "[users.signing]\nhosts = [\"web\"]\n[users.unknown]\nhosts = [\"web\"]\n",
     );
     let signer = String::from_utf8(sandbox.read("pkeys.toml")).unwrap();
     let signer = signer.lines().find_map(|line| line.strip_prefix("ann = \"ssh-")).unwrap().to_owned();

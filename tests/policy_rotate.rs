@@ -19,7 +19,7 @@ fn fleet() -> Option<(Fleet, PathBuf, PathBuf)> {
     fleet.sandbox.secret("token", b"hunter2\n", &["*"]);
     let manifest = fleet.sandbox.repo().join("pkeys.toml");
     let text = std::fs::read_to_string(&manifest).unwrap();
-    std::fs::write(&manifest, text + "\n[users.root]\nhosts = [\"*\"]\nrotate-every = \"90d\"\n").unwrap();
+    fleet.sandbox.manifest(text + "\n[users.root]\nhosts = [\"*\"]\nrotate-every = \"90d\"\n");
     let keys = ["laptop", "phone"].map(|label| {
         let (private, _) = fleet.sandbox.ssh_key(label, "ed25519");
         fleet.sandbox.pkeys_with(&["secret", "set", label], &std::fs::read(&private).unwrap()).good();

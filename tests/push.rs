@@ -29,10 +29,12 @@ fn bundles_arrive_and_are_installed_everywhere() {
     }
     let said = fleet.pkeys(&["push", "web"]).good();
     assert!(said.starts_with("web  unchanged  generation 1"), "{said}");
+    let old = fleet.sandbox.generation("db");
     fleet.sandbox.secret("a", b"two", &[]);
     fleet.sandbox.pkeys(&["render"]).good();
     let said: Value = serde_json::from_str(&fleet.pkeys(&["--json", "push", "db"]).good()).unwrap();
-    let expected = json!([{ "host": "db", "state": "pushed", "generation": 2, "previous": 1, "problems": [], "warnings": [], "error": null }]);
+    let new = fleet.sandbox.generation("db");
+    let expected = json!([{ "host": "db", "state": "pushed", "generation": new, "previous": old, "problems": [], "warnings": [], "error": null }]);
     assert_eq!(said, expected);
     assert_eq!(
         (fleet.read("db", "run/pkeys/secrets/a"), fleet.read("web", "run/pkeys/secrets/a")),
@@ -65,14 +67,21 @@ fn an_older_bundle_goes_to_a_host_only_when_host_and_operator_allow_it() {
     let Some(fleet) = fleet() else { return };
     let bundle = fleet.sandbox.repo().join("bundles/web");
     let old = fleet.sandbox.path("old");
+    let first = fleet.sandbox.generation("web");
     std::fs::rename(&bundle, &old).unwrap();
+    fleet.sandbox.accept();
     fleet.sandbox.pkeys(&["render", "web"]).good();
     fleet.sandbox.pkeys(&["render", "--force", "web"]).good();
     fleet.pkeys(&["push", "web"]).good();
+    let second = fleet.sandbox.generation("web");
+    assert!(second > first + 1, "generations never fall");
     std::fs::remove_dir_all(&bundle).unwrap();
     std::fs::rename(&old, &bundle).unwrap();
     let said = fleet.pkeys(&["push", "web", "--allow-rollback"]);
-    assert!(said.err.contains("the host has generation 2, and this is the older 1"), "the login may not: {said:?}");
+    assert!(
+        said.err.contains(&format!("the host has generation {second}, and this is the older {first}")),
+        "the login may not: {said:?}"
+    );
     fleet.allow("web", "--allow-rollback");
     let said = fleet.pkeys(&["push", "web", "--allow-rollback"]).good();
     assert!(said.contains("pushed"), "{said}");

@@ -25,7 +25,7 @@ fn fleet() -> Option<(Fleet, PathBuf)> {
     fleet.sandbox.pkeys(&["key", "add", "root", "laptop", "--from", "age:first-key"]).good();
     let manifest = fleet.sandbox.repo().join("pkeys.toml");
     let text = std::fs::read_to_string(&manifest).unwrap();
-    std::fs::write(&manifest, text.replace("[users.root]\nhosts = []", "[users.root]\nhosts = [\"*\"]")).unwrap();
+    fleet.sandbox.manifest(text.replace("[users.root]\nhosts = []", "[users.root]\nhosts = [\"*\"]"));
     fleet.sandbox.pkeys(&["render"]).good();
     fleet.pkeys(&["push"]).good();
     assert!(HOSTS.iter().all(|host| fleet.login(host, &old)), "{}", fleet.sandbox.pkeys(&["key", "list"]).out);
@@ -239,7 +239,7 @@ fn keys_are_kept_in_1password_where_the_manifest_says_so() {
     let manifest = fleet.sandbox.repo().join("pkeys.toml");
     let text = std::fs::read_to_string(&manifest).unwrap();
     let text = text.replace("[users.root]\n", "[users.root]\nstore = \"op://demo\"\n");
-    std::fs::write(&manifest, text + "\n[sources.onepassword]\nkind = \"connect\"\n").unwrap();
+    fleet.sandbox.manifest(text + "\n[sources.onepassword]\nkind = \"connect\"\n");
     let with = |fleet: &Fleet, token: &str, arguments: &[&str]| {
         let mut command = fleet.command();
         command.env("OP_CONNECT_HOST", server.url()).env("OP_CONNECT_TOKEN", token);
@@ -260,12 +260,12 @@ fn keys_are_kept_in_1password_where_the_manifest_says_so() {
     let text = std::fs::read_to_string(&manifest).unwrap();
     let old = "op://demo/ssh root laptop/previous/private key";
     assert!(with(&fleet, connect::WRITE_TOKEN, &["key", "list"]).good().contains(old));
-    std::fs::write(&manifest, format!("{text}\n[secrets.old]\nfrom = \"{old}\"\n")).unwrap();
+    fleet.sandbox.manifest(format!("{text}\n[secrets.old]\nfrom = \"{old}\"\n"));
     let half = with(&fleet, connect::WRITE_TOKEN, &["secret", "show", "old"]).good();
     let half = in_a_file(half.as_bytes());
     let line = common::run("ssh-keygen", &["-lf", half.0.to_str().unwrap()], b"").good();
     assert!(line.contains(&first[0].1), "{line} {first:?}");
-    std::fs::write(&manifest, text).unwrap();
+    fleet.sandbox.manifest(text);
     fleet.start("db");
     with(&fleet, connect::WRITE_TOKEN, &["rotate", "root", "--yes"]).good();
     assert_ne!(keys(&fleet), first);

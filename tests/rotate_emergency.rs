@@ -23,7 +23,7 @@ fn fleet() -> Option<(Fleet, PathBuf, PathBuf)> {
     fleet.sandbox.pkeys_with(&["secret", "set", "first-key"], &std::fs::read(&laptop).unwrap()).good();
     let manifest = fleet.sandbox.repo().join("pkeys.toml");
     let text = std::fs::read_to_string(&manifest).unwrap();
-    std::fs::write(&manifest, text + "\n[users.root]\nhosts = [\"*\"]\n").unwrap();
+    fleet.sandbox.manifest(text + "\n[users.root]\nhosts = [\"*\"]\n");
     fleet.sandbox.pkeys(&["key", "add", "root", "laptop", "--from", "age:first-key"]).good();
     fleet.sandbox.pkeys(&["key", "add", "root", "phone", "--public", &public]).good();
     fleet.sandbox.pkeys(&["render"]).good();
@@ -80,7 +80,7 @@ fn a_stolen_key_goes_at_once_where_it_can_and_the_rest_is_named() {
     // Nor is a setting that changed meanwhile forgotten over it.
     let manifest = fleet.sandbox.repo().join("pkeys.toml");
     let text = std::fs::read_to_string(&manifest).unwrap();
-    std::fs::write(&manifest, text.replace("from = \"age:token\"", "from = \"age:token\"\ntrim = true")).unwrap();
+    fleet.sandbox.manifest(text.replace("from = \"age:token\"", "from = \"age:token\"\ntrim = true"));
     fleet.start("db");
     refused(&fleet, &laptop, &["web", "mail"]);
     refused(&fleet, &phone, &[]);

@@ -26,7 +26,7 @@ fn authorize(fleet: &Fleet) -> PathBuf {
     fleet.sandbox.pkeys_with(&["secret", "set", "first-key"], &std::fs::read(&old).unwrap()).good();
     let manifest = fleet.sandbox.repo().join("pkeys.toml");
     let text = std::fs::read_to_string(&manifest).unwrap();
-    std::fs::write(&manifest, text + "\n[users.root]\nhosts = [\"*\"]\n").unwrap();
+    fleet.sandbox.manifest(text + "\n[users.root]\nhosts = [\"*\"]\n");
     fleet.sandbox.pkeys(&["key", "add", "root", "laptop", "--from", "age:first-key"]).good();
     old
 }

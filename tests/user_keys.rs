@@ -14,12 +14,13 @@ fn keys_toml(sandbox: &Sandbox, entries: &[(&str, &str, &str, &str, &str)]) {
         );
     }
     std::fs::write(sandbox.repo().join("keys.toml"), text).unwrap();
+    sandbox.accept();
 }
 
 fn users(sandbox: &Sandbox, text: &str) {
     let all = String::from_utf8(sandbox.read("pkeys.toml")).unwrap();
     let all = all.split("\n[users.").next().unwrap();
-    std::fs::write(sandbox.repo().join("pkeys.toml"), format!("{all}\n{text}")).unwrap();
+    sandbox.manifest(format!("{all}\n{text}"));
 }
 
 fn authorized(sandbox: &Sandbox, host: &str) -> serde_json::Value {

@@ -3,6 +3,7 @@
 use super::plan::Adoption;
 use crate::audit::{self, Action};
 use crate::base::Result;
+use crate::grants;
 use crate::manifest::{Repository, Selector};
 use crate::nixfiles::{prepare, write};
 
@@ -27,8 +28,8 @@ pub fn take(repository: &mut Repository, adoption: &Adoption) -> Result<()> {
             let hosts: Vec<_> = hosts.iter().map(Selector::to_string).collect();
             edit.set_list(&["users", user.as_str()], "hosts", &hosts)?;
         }
-        repository.save(&edit)?;
+        grants::save_manifest(repository, &edit)?;
     }
-    adoption.keys.save(repository)?;
+    grants::save_keys(repository, &adoption.keys)?;
     write(repository.root(), &adoption.changed)
 }

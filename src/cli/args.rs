@@ -11,6 +11,7 @@ pub(super) use crate::cli::args_policy::{Policy, PolicyCommand};
 pub(super) use crate::cli::args_rotate::Rotate;
 pub(super) use crate::cli::args_scan::Scan;
 pub(super) use crate::cli::args_secret::{Secret, SecretCommand, SecretGenerate, SecretSet};
+pub(super) use crate::cli::args_trust::{Trust, TrustCommand};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -87,6 +88,8 @@ pub(super) enum Command {
     Policy(Policy),
     /// Find secrets that should not be in git, in the files and in all of history
     Scan(Scan),
+    /// Show and accept who signs, who can read, and what others have granted
+    Trust(Trust),
     /// Show who changed what, and when
     Log(Log),
     /// Show the main job, end to end, in a directory that is removed again
@@ -210,6 +213,9 @@ pub(super) struct Render {
     /// The hosts [default: all]
     #[arg(value_name = "HOST")]
     pub hosts: Vec<HostName>,
+    /// Accept what others have granted, without asking
+    #[arg(long, conflicts_with = "dry_run")]
+    pub accept: bool,
     /// Also render hosts in which nothing changed
     #[arg(long)]
     pub force: bool,

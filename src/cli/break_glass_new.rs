@@ -4,6 +4,7 @@ use crate::base::{Error, Result, SecretBytes, files};
 use crate::break_glass::{About, BreakGlassIdentity, key_sheet, share_sheet, split};
 use crate::cli::args::BreakGlassNew;
 use crate::cli::context::Context;
+use crate::cli::trust::settle;
 use crate::cli::ui::count;
 use crate::escrow;
 use crate::keys::today;
@@ -45,6 +46,7 @@ fn make(context: &Context, args: &BreakGlassNew, mut repository: Repository, act
     if manifest.operators.is_empty() {
         manifest.secret_recipients()?;
     }
+    settle(context, &repository, &repository.hosts(&[])?, false)?;
     let make = if post_quantum { BreakGlassIdentity::generate_post_quantum } else { BreakGlassIdentity::generate };
     let key = make()?;
     let hand_out = hand_out(context, args, &repository, &key)?;

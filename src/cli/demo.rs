@@ -4,11 +4,12 @@
 //! result a second time.
 
 use crate::activate::{self, Options, Spec};
-use crate::base::{Error, HostName, Result, SecretName, files};
+use crate::base::{Error, FleetId, HostName, Result, SecretName, files};
 use crate::cli::args::{Demo, SecretSet};
 use crate::cli::context::Context;
 use crate::cli::ui::Tone;
 use crate::cli::{init, secret};
+use crate::grants::{self, Trusted};
 use crate::manifest::{Repository, Selector};
 use crate::operator::{Config, Keys, NewKeys, Terminal, new_identity, new_signing_key};
 use crate::render::{self, Sources};
@@ -99,6 +100,11 @@ impl Stage<'_> {
         self.top.join("repo")
     }
 
+    /// The repository; what is accepted of it is kept inside the demo's directory.
+    fn repository(&self) -> Result<Repository> {
+        Ok(Repository::open(&self.repo())?.with_state(&self.top.join("operator")))
+    }
+
     fn show(&self, line: &str) {
         self.context.ui.out(&format!("   {line}"));
     }
@@ -114,8 +120,9 @@ impl Stage<'_> {
         let name = HostName::new("demo")?;
         let identity = new_identity(&Terminal, true, false)?;
         let signing = new_signing_key(&Terminal, true, name.as_str())?;
-        let text = init::template(&name, std::slice::from_ref(&identity.public), &signing.public);
+        let text = init::template(&FleetId::random(), &name, std::slice::from_ref(&identity.public), &signing.public);
         self.write("repo/pkeys.toml", text.as_bytes(), files::PUBLIC)?;
+        grants::accept_all(&self.repository()?)?;
         self.write("allowed_signers", format!("demo {}\n", signing.public).as_bytes(), files::PUBLIC)?;
         let config = Config {
             identities: vec![self.write("operator/identity.txt", identity.private.expose(), files::PRIVATE)?],
@@ -127,21 +134,21 @@ impl Stage<'_> {
     }
 
     fn hosts(&self) -> Result<()> {
-        let mut repository = Repository::open(&self.repo())?;
+        let mut repository = self.repository()?;
         for name in ["web", "db"] {
             let NewKeys { private, public } = new_signing_key(&Terminal, true, name)?;
             self.write(&format!("host-{name}/etc/ssh/ssh_host_ed25519_key"), private.expose(), files::PRIVATE)?;
             let public = public.split(' ').take(2).collect::<Vec<_>>().join(" ");
             let mut edit = repository.edit()?;
             edit.set_list(&["hosts", name], "recipients", &[&public])?;
-            repository.save(&edit)?;
+            grants::save_manifest(&mut repository, &edit)?;
             self.show(&format!("{name:<4} {public}"));
         }
         Ok(())
     }
 
     fn secrets(&self, keys: &Keys) -> Result<()> {
-        let mut repository = Repository::open(&self.repo())?.lock()?;
+        let mut repository = self.repository()?.lock()?;
         for (name, value, host) in SECRETS {
             let selector = Selector::try_from((*host).to_owned())?.to_string();
             let set = SecretSet { name: SecretName::new(*name)?, hosts: vec![selector] };
@@ -152,12 +159,13 @@ impl Stage<'_> {
     }
 
     fn render(&self, keys: &Keys) -> Result<()> {
-        let repository = Repository::open(&self.repo())?;
+        let repository = self.repository()?;
+        let trusted = Trusted::of(&repository)?;
         let sources = Sources::new(&repository, keys);
         let plans = render::plan(&repository, &sources, &repository.hosts(&[])?, false, crate::policy::Leeway::None)?;
         for rendered in render::run(&repository, &sources, keys, &plans, &|_| {})? {
             let generation = rendered.result?;
-            let good = render::verify(&repository, &rendered.host)?;
+            let good = render::verify(&repository, &trusted, &rendered.host)?;
             let names: Vec<_> = good.manifest.names().map(SecretName::as_str).collect();
             self.show(&format!(
                 "bundles/{:<3} generation {generation}, signed; holds {}",

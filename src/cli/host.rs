@@ -6,6 +6,7 @@ use crate::cli::args::{HostAdd, HostCommand};
 use crate::cli::context::Context;
 use crate::cli::ui::Tone;
 use crate::cli::{host_check, host_compromised, host_key};
+use crate::grants;
 use crate::keys::UserKeys;
 use crate::manifest::{Repository, Selector};
 use crate::remote;
@@ -56,7 +57,7 @@ fn add(context: &Context, args: &HostAdd) -> Result<bool> {
     let ids = recipients.iter().map(|key| key.parse()).collect::<Result<Vec<crate::bundle::Recipient>>>()?;
     let action = Action::new("host add").text("host", &args.name).list("tags", &args.tag);
     audit::append(&repository, &[action.list("recipients", ids.iter().map(crate::bundle::Recipient::id))])?;
-    repository.save(&edit)?;
+    grants::save_manifest(&mut repository, &edit)?;
     context.ui.did(if known { "changed" } else { "added" }, &args.name);
     match repository.manifest().recipients_of(&args.name) {
         Ok(_) => context.ui.note(&format!("next: `pkeys render {}`", args.name)),
@@ -140,12 +141,12 @@ fn remove(context: &Context, name: &HostName) -> Result<bool> {
     let mut keys = UserKeys::load(&repository)?;
     audit::append(&repository, &[Action::new("host remove").text("host", name)])?;
     if keys.forget_host(name) {
-        keys.save(&repository)?;
+        grants::save_keys(&repository, &keys)?;
     }
     files::remove(&repository.bundle(name))?;
     host_key::remove(&repository, name)?;
     // Last: as long as it stands there, running this again takes away the rest.
-    repository.save(&edit)?;
+    grants::save_manifest(&mut repository, &edit)?;
     context.ui.did("removed", name);
     if !had.is_empty() {
         context.ui.note(&format!(

@@ -2,8 +2,9 @@
 
 use crate::audit::{self, Action};
 use crate::base::places::config_directory;
-use crate::base::{Error, HostName, Result, files};
+use crate::base::{Error, FleetId, HostName, Result, files};
 use crate::cli::{args::Init, context::Context};
+use crate::grants;
 use crate::manifest::{MANIFEST_FILE, Repository};
 use crate::operator::{Config, NewKeys, new_identity, new_signing_key, public_of_signing_key, recipients_of};
 use std::path::{Path, PathBuf};
@@ -30,9 +31,11 @@ pub(super) fn run(context: &Context, args: &Init) -> Result<bool> {
     let path = root.join(MANIFEST_FILE);
     let lock = files::lock_directory(root)?;
     files::sweep(root);
-    let made = files::write_new(&path, template(&name, &recipients, &signer).as_bytes(), files::PUBLIC)?;
+    let text = template(&FleetId::random(), &name, &recipients, &signer);
+    let made = files::write_new(&path, text.as_bytes(), files::PUBLIC)?;
     drop(lock);
     if made {
+        grants::accept_all(&Repository::open(root)?)?;
         context.ui.did("made", &path.display());
     } else {
         register(context, &name, &recipients, &signer, replace)?;
@@ -144,6 +147,15 @@ fn register(context: &Context, name: &HostName, recipients: &[String], signer: &
         return Err(Error::new(format!("{MANIFEST_FILE} has another signing key of {name}"))
             .hint("choose another --name, or change [signers] by hand"));
     }
+    if repository.manifest().fleet.is_none() {
+        let mut edit = repository.edit()?;
+        edit.set(&[], "fleet", FleetId::random().as_str())?;
+        grants::save_manifest(&mut repository, &edit)?;
+        context.ui.did("added", &"the fleet's id");
+        context
+            .ui
+            .note("next: look at `pkeys trust show`, then `pkeys trust accept`; hosts: docs/nixos.md, \"Fleet ids\"");
+    }
     let mut edit = repository.edit()?;
     let mut changed = false;
     let had = repository.manifest().operators.get(name.as_str()).cloned().unwrap_or_default();
@@ -160,12 +172,13 @@ fn register(context: &Context, name: &HostName, recipients: &[String], signer: &
         edit.set(&["signers"], name.as_str(), signer)?;
         changed = true;
     }
+    grants::accept_own(&repository, signer, recipients)?;
     if !changed {
         context.ui.did("kept", &MANIFEST_FILE);
         return Ok(());
     }
     audit::append(&repository, &[Action::new("init").text("operator", name)])?;
-    repository.save(&edit)?;
+    grants::save_manifest(&mut repository, &edit)?;
     context.ui.did("added", name);
     context.ui.note(
         "An operator who is there already has to run `pkeys secret rekey`, so that you can open the local secrets.",
@@ -178,12 +191,13 @@ fn public_part(line: &str) -> String {
 }
 
 /// The manifest of a new repository.
-pub(super) fn template(name: &HostName, recipients: &[String], signer: &str) -> String {
+pub(super) fn template(fleet: &FleetId, name: &HostName, recipients: &[String], signer: &str) -> String {
     let quoted = |text: &str| toml_edit::Value::from(text).to_string();
     let recipients: Vec<_> = recipients.iter().map(|r| quoted(r)).collect();
     format!(
         r#"# pkeys: what exists and who gets it. Everything here is public; values live in the sources.
 version = 1
+fleet = "{fleet}"  # a random id: bundles of this fleet are not valid in another
 
 # Where secret values come from.
 [sources.local]

@@ -6,6 +6,7 @@ use crate::base::{Error, KeyLabel, Result, UserName};
 use crate::cli::args::KeyCommand;
 use crate::cli::context::Context;
 use crate::cli::{key_add, key_list};
+use crate::grants;
 use crate::keys::{State, UserKey, UserKeys, locked_out};
 use crate::manifest::Repository;
 use crate::rotate::{archive, key_store};
@@ -46,7 +47,7 @@ fn remove(context: &Context, user: &UserName, label: &KeyLabel, force: bool) -> 
     let action = Action::new("key remove").text("user", user).text("label", label);
     let action = action.list("fingerprints", gone.iter().map(|key| key.public.fingerprint()));
     audit::append(&repository, &[action.list("last on", &out)])?;
-    keys.save(&repository)?;
+    grants::save_keys(&repository, &keys)?;
     context.ui.did("removed", &format!("{user} {label}"));
     if !out.is_empty() {
         context.ui.warn(&format!("{user} has no key on {hosts} now"));

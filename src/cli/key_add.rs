@@ -6,6 +6,7 @@ use crate::cli::args::KeyAdd;
 use crate::cli::context::Context;
 use crate::cli::key_generate;
 use crate::cli::ui::count;
+use crate::grants;
 use crate::keys::{AuthorizedLine, PublicHalf, State, UserKey, UserKeys, hosts_of, today};
 use crate::manifest::{Repository, Selector};
 use crate::policy::{Gate, Leeway};
@@ -69,6 +70,8 @@ fn public(text: &str) -> Result<String> {
 /// The public half of a private key that is in a source.
 fn derived(context: &Context, repository: &Repository, args: &KeyAdd, reference: &Reference) -> Result<PublicHalf> {
     let keys = context.keys()?;
+    // Who types a reference has accepted its vault.
+    grants::accept_vault(repository, reference)?;
     let sources = Sources::new(repository, &keys);
     let value = sources.read_reference(reference)?;
     sources.warnings().iter().for_each(|warning| context.ui.warn(warning));
@@ -139,7 +142,7 @@ fn save(context: &Context, repository: &mut Repository, new: UserKey) -> Result<
     if unknown_user {
         let mut edit = repository.edit()?;
         edit.set_list::<&str>(&["users", user.as_str()], "hosts", &[])?;
-        repository.save(&edit)?;
+        grants::save_manifest(repository, &edit)?;
     }
     let done = match (keys == before, known) {
         (true, _) => "kept",
@@ -147,7 +150,7 @@ fn save(context: &Context, repository: &mut Repository, new: UserKey) -> Result<
         (false, false) => "added",
     };
     if keys != before {
-        keys.save(repository)?;
+        grants::save_keys(repository, &keys)?;
     }
     context.ui.did(done, &format!("{name} {}", new.public.fingerprint()));
     next(context, repository, &keys, &new);

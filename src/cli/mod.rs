@@ -11,6 +11,7 @@ mod args_policy;
 mod args_rotate;
 mod args_scan;
 mod args_secret;
+mod args_trust;
 mod break_glass;
 mod break_glass_drill;
 mod break_glass_new;
@@ -47,6 +48,7 @@ mod secret;
 mod secret_edit;
 mod secret_new;
 mod status;
+mod trust;
 mod ui;
 mod verify;
 
@@ -74,6 +76,7 @@ pub fn run() -> ExitCode {
         Command::Status => status::run(&context),
         Command::Check => check::run(&context),
         Command::Policy(args) => policy::run(&context, &args.command),
+        Command::Trust(args) => trust::run(&context, &args.command),
         Command::Scan(args) => scan::run(&context, &args),
         Command::Log(args) => log::run(&context, &args),
         Command::Adopt(args) => adopt::run(&context, &args),

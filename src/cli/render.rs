@@ -5,7 +5,9 @@ use crate::base::{Error, Result};
 use crate::cli::args::Render;
 use crate::cli::break_glass::keep_escrow;
 use crate::cli::context::Context;
+use crate::cli::trust;
 use crate::cli::ui::{Tone, count, error_json};
+use crate::grants;
 use crate::policy::{Leeway, Warnings};
 use crate::render::{self, HostPlan, Rendered, Sources, State};
 use serde_json::{Value, json};
@@ -15,6 +17,11 @@ pub(super) fn run(context: &Context, args: &Render) -> Result<bool> {
     let keys = context.keys()?;
     let sources = Sources::new(&repository, &keys);
     let hosts = repository.hosts(&args.hosts)?;
+    if args.dry_run {
+        trust::show_unaccepted(context, &grants::unaccepted(&repository, &hosts)?);
+    } else {
+        trust::settle(context, &repository, &hosts, args.accept)?;
+    }
     let plans = render::plan(&repository, &sources, &hosts, args.force, Leeway::None)?;
     let stale = plans.iter().filter(|plan| matches!(plan.state, State::Stale { .. })).count();
     let rendered = if args.dry_run {

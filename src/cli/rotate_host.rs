@@ -5,6 +5,7 @@ use crate::cli::args::Rotate;
 use crate::cli::break_glass::keep_escrow;
 use crate::cli::context::Context;
 use crate::cli::rotate::{commits, confirmed, repository};
+use crate::cli::trust::settle;
 use crate::cli::ui::{count, error_json};
 use crate::manifest::Repository;
 use crate::render::Sources;
@@ -21,6 +22,7 @@ pub(super) fn run(context: &Context, args: &Rotate) -> Result<bool> {
     if args.dry_run || !(begun || confirmed(context, args)?) {
         return Ok(args.dry_run);
     }
+    settle(context, &repository, &hosts, false)?;
     let commits = commits(&repository, args)?;
     let keys = context.keys()?;
     let mut ends = Vec::new();

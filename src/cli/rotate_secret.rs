@@ -4,6 +4,7 @@ use crate::base::{HostName, Result};
 use crate::cli::args::Rotate;
 use crate::cli::context::Context;
 use crate::cli::rotate::{commits, confirmed, repository};
+use crate::cli::trust::settle;
 use crate::cli::ui::{count, error_json};
 use crate::rotate::{generator, receivers, rotate_secrets};
 use serde_json::json;
@@ -19,6 +20,7 @@ pub(super) fn run(context: &Context, args: &Rotate) -> Result<bool> {
     if args.dry_run || !confirmed(context, args)? {
         return Ok(args.dry_run);
     }
+    settle(context, &repository, &receivers(&repository, &args.secret).into_iter().collect::<Vec<_>>(), false)?;
     let commits = commits(&repository, args)?;
     let keys = context.keys()?;
     let done = |host: &_| context.ui.note(&format!("{host}: has the new value"));

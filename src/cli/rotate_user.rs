@@ -5,6 +5,7 @@ use crate::cli::args::Rotate;
 use crate::cli::break_glass::keep_escrow;
 use crate::cli::context::Context;
 use crate::cli::rotate::{commits, confirmed, repository};
+use crate::cli::trust::settle;
 use crate::cli::ui::{Tone, count, error_json};
 use crate::keys::{State, UserKey, UserKeys, hosts_of, today};
 use crate::manifest::Repository;
@@ -34,6 +35,12 @@ pub(super) fn run(context: &Context, args: &Rotate) -> Result<bool> {
     let begun = going_on && chosen.places.iter().all(|place| Step::of(&keys, place) != Step::Make);
     if args.dry_run || !(begun || confirmed(context, args)?) {
         return Ok(args.dry_run);
+    }
+    if !args.emergency {
+        let manifest = repository.manifest();
+        let rotated = keys.all().iter().filter(|key| chosen.places.contains(&key.place()));
+        let hosts: BTreeSet<_> = rotated.flat_map(|key| hosts_of(manifest, key)).cloned().collect();
+        settle(context, &repository, &hosts.into_iter().collect::<Vec<_>>(), false)?;
     }
     let hosts = if args.host.is_empty() { Vec::new() } else { repository.hosts(&args.host)? };
     let commits = commits(&repository, args)?;

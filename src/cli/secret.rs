@@ -7,6 +7,7 @@ use crate::cli::args::{SecretCommand, SecretSet};
 use crate::cli::context::Context;
 use crate::cli::ui::{Tone, count};
 use crate::cli::{secret_edit, secret_new};
+use crate::grants;
 use crate::manifest::Repository;
 use crate::operator::Keys;
 use crate::render::{self, Sources, write_local};
@@ -29,7 +30,7 @@ pub(super) fn run(context: &Context, command: &SecretCommand) -> Result<bool> {
 fn set(context: &Context, args: &SecretSet) -> Result<bool> {
     let repository = context.repository()?;
     must_be_local(&repository, &args.name)?;
-    repository.manifest().secret_recipients()?;
+    grants::secret_recipients(&repository)?;
     let value = if std::io::stdin().is_terminal() {
         let asked = context.prompt.secret(&format!("Value of {} (not shown)", args.name));
         asked.ok_or_else(|| Error::new("no value was given"))?
@@ -77,7 +78,7 @@ pub(super) fn store(repository: &mut Repository, keys: &Keys, args: &SecretSet, 
     audit::append(repository, &[action])?;
     write_local(repository, keys, &args.name, value)?;
     if let Some(edit) = edit {
-        repository.save(&edit)?;
+        grants::save_manifest(repository, &edit)?;
     }
     Ok(known)
 }
@@ -184,7 +185,7 @@ fn remove(context: &Context, name: &SecretName) -> Result<bool> {
     audit::append(&repository, &[Action::new("secret rm").text("secret", name)])?;
     if listed {
         edit.remove(&["secrets"], name.as_str())?;
-        repository.save(&edit)?;
+        grants::save_manifest(&mut repository, &edit)?;
     }
     files::remove(&path)?;
     context.ui.did("removed", name);

@@ -3,13 +3,15 @@
 use crate::base::{HostName, Result};
 use crate::cli::context::Context;
 use crate::cli::ui::{Tone, count};
+use crate::grants::Trusted;
 use crate::render;
 use serde_json::json;
 
 pub(super) fn run(context: &Context, hosts: &[HostName]) -> Result<bool> {
     let repository = context.repository()?;
-    let checked: Vec<_> =
-        repository.hosts(hosts)?.into_iter().map(|host| (render::verify(&repository, &host), host)).collect();
+    let trusted = Trusted::of(&repository)?;
+    let verify = |host| (render::verify(&repository, &trusted, &host), host);
+    let checked: Vec<_> = repository.hosts(hosts)?.into_iter().map(verify).collect();
     if context.ui.json() {
         let all: Vec<_> = checked
             .iter()

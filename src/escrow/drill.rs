@@ -4,6 +4,7 @@ use crate::base::{Error, HostName, Result, SecretBytes, SecretName, files};
 use crate::bundle::{MAX_PAYLOAD, Recipient, sha256_hex};
 use crate::escrow::refresh::{self, Escrow};
 use crate::escrow::{Opened, contents};
+use crate::grants::Trusted;
 use crate::keys::{PublicHalf, UserKeys};
 use crate::manifest::{Origin, Repository};
 use crate::operator::public_half;
@@ -78,7 +79,7 @@ fn local_secrets(repository: &Repository) -> Result<BTreeSet<SecretName>> {
 
 fn bundle(opened: &Opened, host: &HostName) -> Result<()> {
     let repository = opened.repository;
-    let old = render::verify(repository, host)?.manifest;
+    let old = render::verify(repository, &Trusted::of(repository)?, host)?.manifest;
     opened.bundle(host)?.1?;
     let again = |e: Error| e.hint(format!("`pkeys render {host}`"));
     let wanted = Wanted::of(repository.manifest(), &UserKeys::load(repository)?, host)?;

@@ -5,6 +5,7 @@ use crate::base::Result;
 use crate::break_glass::{COMBINE, fingerprint};
 use crate::bundle::{self, Recipient};
 use crate::escrow::refresh::write;
+use crate::grants;
 use crate::manifest::Repository;
 use crate::operator::{Keys, NewKeys};
 
@@ -35,5 +36,5 @@ pub fn enroll(
     )?;
     write(repository, SIGNING_KEY, &sealed)?;
     write(repository, "combine.py", COMBINE.as_bytes())?;
-    repository.save(&edit)
+    grants::save_manifest(repository, &edit)
 }

@@ -3,6 +3,7 @@
 use crate::base::{Error, HostName, Result, SecretBytes, SecretName, files};
 use crate::bundle::{self, Authentic, Identity, MAX_PAYLOAD, OpenBundle, Signed};
 use crate::escrow::{ESCROW, enroll, file};
+use crate::grants::Trusted;
 use crate::manifest::Repository;
 use ssh_key::PrivateKey;
 
@@ -41,8 +42,7 @@ impl<'a> Opened<'a> {
         let directory = self.repository.bundle(host);
         let signed = Signed::read(&directory)?.ok_or_else(|| Error::new(format!("{host} has no bundle")))?;
         let manifest = bundle::Manifest::parse(&signed.manifest)?;
-        let authentic =
-            self.repository.manifest().signers().and_then(|signers| signed.verify(&directory, host, &signers));
+        let authentic = Trusted::of(self.repository).and_then(|trusted| trusted.authenticate(host, &signed));
         let unproven = Authentic { manifest, signer: String::new() };
         let payload = unproven.payload(&directory)?;
         Ok((bundle::open(&payload, &unproven.manifest, &self.identity)?, authentic))

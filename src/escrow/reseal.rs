@@ -4,6 +4,7 @@ use crate::audit::{self, Action};
 use crate::base::{Error, HostName, Result};
 use crate::bundle::{self, Manifest, Payload, Recipient, Signed};
 use crate::escrow::Opened;
+use crate::grants;
 use crate::manifest::Repository;
 use std::collections::BTreeSet;
 
@@ -39,7 +40,7 @@ pub fn reseal(opened: &Opened, locked: &mut Repository, host: &HostName, recipie
     edit.set_list(&["hosts", host.as_str()], "recipients", &[recipient.to_string()])?;
     let action = Action::new("break-glass reseal").text("host", host).text("recipient", recipient.id());
     audit::append(locked, &[action.number("generation", generation)])?;
-    locked.save(&edit)?;
+    grants::save_manifest(locked, &edit)?;
     bundle::write(&locked.bundle(host), &Signed { manifest, signature }, &payload)?;
     if locked.manifest().hosts.contains_key(host) { Ok(generation) } else { Err(Error::new("the host vanished")) }
 }

@@ -5,6 +5,7 @@ use super::plan::{Import, Taken};
 use super::values::Values;
 use crate::audit::{self, Action};
 use crate::base::{Error, Result, SecretBytes, SecretName, files};
+use crate::grants;
 use crate::manifest::Repository;
 use crate::nixfiles::{prepare, write};
 use crate::operator::Keys;
@@ -112,6 +113,6 @@ pub fn take(
     for (name, value) in &opened {
         write_local(repository, keys, name, value)?;
     }
-    repository.save(&edit)?;
+    grants::save_manifest(repository, &edit)?;
     write(repository.root(), changed)
 }

@@ -13,6 +13,7 @@ pub use recovery::{Step, join};
 
 use crate::base::{Error, HostName, Result, parallel};
 use crate::bundle::Recipient;
+use crate::grants::Trusted;
 use crate::manifest::Repository;
 use crate::remote::{self, HostKey};
 use crate::render;
@@ -94,7 +95,9 @@ fn one(repository: &Repository, host: &HostName, logins: Option<&Logins>) -> Ins
         notes: Vec::new(),
         logins: Vec::new(),
     };
-    let wanted = render::verify(repository, host).map(|good| good.manifest);
+    let wanted = Trusted::of(repository)
+        .and_then(|trusted| render::verify(repository, &trusted, host))
+        .map(|good| good.manifest);
     seen.wanted = wanted.as_ref().ok().map(|wanted| wanted.generation);
     let asked = repository.manifest().address_of(host).and_then(|address| Ok((address, remote::report(address)?)));
     let (address, report) = match asked {

@@ -90,9 +90,6 @@ impl Findings<'_> {
 }
 
 fn operators(findings: &mut Findings, manifest: &Manifest) {
-    if let Err(e) = manifest.signers() {
-        findings.failed(&["signers"], "signers", &e);
-    }
     let uses_age = manifest.secrets.values().any(|secret| matches!(secret.from, Reference::Age(_)));
     match manifest.secret_recipients() {
         Err(e) if uses_age || !manifest.operators.is_empty() => findings.failed(&["operators"], "operators", &e),

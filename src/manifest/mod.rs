@@ -1,8 +1,9 @@
 //! `pkeys.toml`: what exists and who gets it. Reading, editing and checking it.
 //!
-//! May import `base`, `bundle` (recipients, signers) and `source::Reference`.
+//! May import `base`, `bundle` (recipients, signers), `trust` and `source::Reference`.
 
 mod check;
+mod claims;
 mod edit;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;

@@ -1,7 +1,7 @@
 //! What `pkeys.toml` may say.
 
-use crate::base::{Error, HostName, Result, SecretName, UserName};
-use crate::bundle::{Recipient, Signers};
+use crate::base::{Error, FleetId, HostName, Result, SecretName, UserName};
+use crate::bundle::Recipient;
 use crate::manifest::{Generate, PolicyLevel, User, mixture};
 use crate::source::Reference;
 use serde::Deserialize;
@@ -14,6 +14,8 @@ use std::fmt;
 pub struct Manifest {
     /// Always 1.
     pub version: u32,
+    /// Which fleet this is, a random id that `pkeys init` makes.
+    pub fleet: Option<FleetId>,
     /// Which of the policies that ship are on.
     #[serde(default)]
     pub policy: PolicyLevel,
@@ -221,16 +223,5 @@ impl Manifest {
 
     fn break_glass(&self) -> impl Iterator<Item = (String, &String)> {
         self.break_glass.recipients.iter().map(|key| ("break-glass".to_owned(), key))
-    }
-
-    /// Whose signature counts.
-    ///
-    /// # Errors
-    /// When there is none, or one is no usable SSH public key.
-    pub fn signers(&self) -> Result<Signers> {
-        if self.signers.is_empty() {
-            return Err(Error::new("pkeys.toml names no signer").hint("run `pkeys init`"));
-        }
-        Signers::parse(&self.signers.values().collect::<Vec<_>>())
     }
 }

@@ -1,8 +1,10 @@
 //! The operator's repository: where `pkeys.toml`, the local secrets and the bundles are.
 
-use crate::base::{Error, HostName, Result, SecretName, error::did_you_mean, files};
+use crate::base::{Error, FleetId, HostName, Result, SecretName, error::did_you_mean, files};
 use crate::manifest::{Edit, Manifest, SourceKind, parse};
+use crate::trust::{Pins, PinsPlace};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The manifest's file name.
 pub const MANIFEST_FILE: &str = "pkeys.toml";
@@ -15,7 +17,28 @@ pub struct Repository {
     root: PathBuf,
     text: String,
     manifest: Manifest,
+    /// Where pins are, if not where the environment says.
+    pins_place: Option<PinsPlace>,
+    /// What was accepted of this fleet; read when first needed.
+    pins: Mutex<Option<Pins>>,
     _lock: Option<std::fs::File>,
+}
+
+/// The pins of a repository, for as long as they are needed.
+pub struct PinsGuard<'a>(MutexGuard<'a, Option<Pins>>);
+
+impl std::ops::Deref for PinsGuard<'_> {
+    type Target = Pins;
+
+    fn deref(&self) -> &Pins {
+        self.0.as_ref().expect("Repository::pins read them")
+    }
+}
+
+impl std::ops::DerefMut for PinsGuard<'_> {
+    fn deref_mut(&mut self) -> &mut Pins {
+        self.0.as_mut().expect("Repository::pins read them")
+    }
 }
 
 impl Repository {
@@ -42,7 +65,13 @@ impl Repository {
             .ok_or_else(|| Error::new(format!("there is no {}", path.display())).hint("run `pkeys init`"))?;
         let text = String::from_utf8(bytes).map_err(|_| Error::new(format!("{MANIFEST_FILE} is not UTF-8 text")))?;
         let manifest = parse::parse(&text)?;
-        Ok(Self { root: root.into(), text, manifest, _lock: None })
+        Ok(Self { root: root.into(), text, manifest, pins_place: None, pins: Mutex::new(None), _lock: None })
+    }
+
+    /// Keeps pins in another state directory than the operator's own.
+    #[must_use]
+    pub fn with_state(self, directory: &Path) -> Self {
+        Self { pins_place: Some(PinsPlace::State(directory.into())), ..self }
     }
 
     /// Waits until no other pkeys writes here, takes away what a killed one left, and reads the manifest again.
@@ -51,7 +80,7 @@ impl Repository {
     /// As [`Self::open`].
     pub fn lock(self) -> Result<Self> {
         let lock = files::lock_directory(&self.root)?;
-        let new = Self { _lock: Some(lock), ..Self::open(&self.root)? };
+        let new = Self { _lock: Some(lock), pins_place: self.pins_place, ..Self::open(&self.root)? };
         let own = ["", "bundles", "break-glass"].map(|name| new.root.join(name));
         for place in own.into_iter().chain([new.secrets_directory()]) {
             files::sweep(&place);
@@ -72,6 +101,30 @@ impl Repository {
     /// What `pkeys.toml` says.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// The fleet's id.
+    ///
+    /// # Errors
+    /// If `pkeys.toml` has none.
+    pub fn fleet(&self) -> Result<&FleetId> {
+        self.manifest.fleet.as_ref().ok_or_else(|| {
+            Error::new(format!("{MANIFEST_FILE} has no fleet id"))
+                .hint("run `pkeys init`: it adds one, and changes nothing else")
+        })
+    }
+
+    /// What was accepted of this fleet on this machine. Do not call it again while the guard lives.
+    ///
+    /// # Errors
+    /// If there is no fleet id, or the pins cannot be read.
+    pub fn pins(&self) -> Result<PinsGuard<'_>> {
+        let mut pins = self.pins.lock().unwrap_or_else(PoisonError::into_inner);
+        if pins.is_none() {
+            let place = self.pins_place.clone().map_or_else(PinsPlace::from_environment, Ok)?;
+            *pins = Some(Pins::load(place, self.fleet()?, &self.root)?);
+        }
+        Ok(PinsGuard(pins))
     }
 
     /// Where the bundle of a host is.
@@ -144,7 +197,15 @@ impl Repository {
         Edit::new(&self.text)
     }
 
-    /// Writes a changed `pkeys.toml`, once it is known to be a good one.
+    /// What `pkeys.toml` would say after a change.
+    ///
+    /// # Errors
+    /// If it would not parse.
+    pub fn preview(&self, edit: &Edit) -> Result<Manifest> {
+        parse::parse(&edit.text())
+    }
+
+    /// Writes a changed `pkeys.toml`, once it is known to be a good one. Accepts nothing: `grants::save_manifest` does.
     ///
     /// # Errors
     /// When the result would not parse, or cannot be written.

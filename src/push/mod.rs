@@ -4,6 +4,7 @@
 
 use crate::base::{Error, HostName, Result, parallel};
 use crate::bundle::Signed;
+use crate::grants::Trusted;
 use crate::keys::UserKeys;
 use crate::manifest::Repository;
 use crate::policy::{Gate, Leeway, Warnings, operator_of};
@@ -56,7 +57,8 @@ pub fn push(
 ) -> Result<Vec<Pushed>> {
     let keys = UserKeys::load(repository)?;
     let gate = Gate::open(repository, &keys, options.leeway)?;
-    let work: Vec<_> = hosts.iter().map(|host| (host, prepare(repository, &gate, host))).collect();
+    let trusted = Trusted::of(repository)?;
+    let work: Vec<_> = hosts.iter().map(|host| (host, prepare(repository, &trusted, &gate, host))).collect();
     Ok(parallel::each(&work, options.at_once.max(1), |(host, prepared)| {
         let sent = prepared.as_ref().map_err(Clone::clone).and_then(|prepared| send(prepared, options));
         let generation = prepared.as_ref().ok().map(|prepared| prepared.generation);
@@ -76,9 +78,9 @@ struct Prepared {
     warnings: Warnings,
 }
 
-fn prepare(repository: &Repository, gate: &Gate, host: &HostName) -> Result<Prepared> {
+fn prepare(repository: &Repository, trusted: &Trusted, gate: &Gate, host: &HostName) -> Result<Prepared> {
     let address = repository.manifest().address_of(host)?.to_owned();
-    let authentic = render::verify(repository, host)?;
+    let authentic = render::verify(repository, trusted, host)?;
     let warnings = gate.push(&operator_of(repository, &authentic.signer), &authentic.manifest)?;
     let generation = authentic.manifest.generation;
     Ok(Prepared { address, directory: repository.bundle(host), authentic, generation, warnings })

@@ -1,16 +1,19 @@
 //! What a host should have, its fingerprint, and how that differs from what it has.
 
-use crate::base::{Error, HostName, Result, SecretName, UserName};
-use crate::bundle::{FORMAT_1, Manifest as BundleManifest, NEW_HOST_KEY, Recipient, sha256_hex};
+use crate::base::{Error, FleetId, HostName, Result, SecretName, UserName};
+use crate::bundle::{FORMAT_2, Manifest as BundleManifest, NEW_HOST_KEY, Recipient, sha256_hex};
 use crate::keys::{UserKeys, authorized};
 use crate::manifest::{Manifest, Origin};
 use crate::policy::Granted;
+use crate::trust::Claim;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// All that goes into a host's bundle, but for the values.
 #[derive(Debug)]
 pub struct Wanted {
+    /// The fleet that it is for.
+    pub fleet: FleetId,
     /// The secrets, sorted by name.
     pub secrets: BTreeMap<SecretName, WantedSecret>,
     /// Who can open it, sorted.
@@ -49,7 +52,11 @@ impl Wanted {
             let origin = Origin::find(manifest, reference, None)?;
             secrets.insert(SecretName::new(NEW_HOST_KEY)?, WantedSecret { origin, trim: false });
         }
+        let fleet = manifest.fleet.clone().ok_or_else(|| {
+            Error::new("pkeys.toml has no fleet id").hint("run `pkeys init`: it adds one, and changes nothing else")
+        })?;
         Ok(Self {
+            fleet,
             secrets,
             recipients: manifest.recipients_of(host)?,
             authorized_keys: authorized(manifest, keys, host),
@@ -64,6 +71,25 @@ impl Wanted {
         for (user, line) in &granted.without_keys {
             if let Some(lines) = self.authorized_keys.get_mut(user) {
                 lines.retain(|known| known != line);
+            }
+        }
+        self.authorized_keys.retain(|_, lines| !lines.is_empty());
+    }
+
+    /// Leaves out what nobody has accepted, in an emergency.
+    pub(super) fn leave_out_claims(&mut self, claims: &[Claim]) {
+        for claim in claims {
+            match claim {
+                Claim::Recipient { recipient, .. } | Claim::BreakGlass { recipient } => {
+                    self.recipients.retain(|known| known.id() != recipient);
+                }
+                Claim::Secret { name, .. } => drop(self.secrets.remove(name)),
+                Claim::Key { user, line, .. } => {
+                    if let Some(lines) = self.authorized_keys.get_mut(user) {
+                        lines.retain(|known| known != line);
+                    }
+                }
+                _ => {}
             }
         }
         self.authorized_keys.retain(|_, lines| !lines.is_empty());
@@ -86,7 +112,7 @@ impl Wanted {
             .map(|(name, s)| (name, s.origin.reference.to_string(), versions.get(name), s.trim))
             .collect();
         let recipients: Vec<_> = self.recipients.iter().map(ToString::to_string).collect();
-        let all = (FORMAT_1, secrets, recipients, authorized_keys);
+        let all = (FORMAT_2, &self.fleet, secrets, recipients, authorized_keys);
         format!("sha256:{}", sha256_hex(&serde_json::to_vec(&all).expect("names and numbers only")))
     }
 
@@ -154,12 +180,14 @@ pub enum Reason {
     Keys(UserName),
     /// A setting such as `trim`.
     Settings,
+    /// In an emergency, the payload of this generation is taken from git's history: the work tree has none.
+    FromHistory(u64),
 }
 
 impl Reason {
-    /// Whether it is in the public half alone.
+    /// Whether it changes the manifest alone.
     pub(super) fn is_public(&self) -> bool {
-        matches!(self, Self::Keys(_))
+        matches!(self, Self::Keys(_) | Self::FromHistory(_))
     }
 }
 
@@ -176,6 +204,7 @@ impl fmt::Display for Reason {
             Self::Recipients => f.write_str("recipients"),
             Self::Keys(user) => write!(f, "keys of {user}"),
             Self::Settings => f.write_str("settings"),
+            Self::FromHistory(generation) => write!(f, "secrets of generation {generation}, from git's history"),
         }
     }
 }

@@ -3,6 +3,7 @@
 use crate::audit::{self, Action};
 use crate::base::{Result, SecretBytes, SecretName, files};
 use crate::bundle;
+use crate::grants;
 use crate::manifest::Repository;
 use crate::operator::Keys;
 use crate::render::Sources;
@@ -12,7 +13,7 @@ use crate::render::Sources;
 /// # Errors
 /// When nobody is named to encrypt to, or the file cannot be written; then what was there is untouched.
 pub fn write_local(repository: &Repository, keys: &Keys, name: &SecretName, value: &SecretBytes) -> Result<()> {
-    let file = bundle::encrypt(value, &repository.manifest().secret_recipients()?, keys.callbacks())?;
+    let file = bundle::encrypt(value, &grants::secret_recipients(repository)?, keys.callbacks())?;
     files::make_directories(&repository.secrets_directory())?;
     files::write(&repository.secret_file(name), &file, files::PUBLIC)
 }
@@ -26,7 +27,7 @@ pub fn rekey(repository: &Repository, sources: &Sources, keys: &Keys, done: &dyn
     let names = repository.local_secrets()?;
     let values = names.iter().map(|name| sources.read_local(name).map(|value| (name, value.bytes)));
     let values = values.collect::<Result<Vec<_>>>().map_err(|e| e.hint("nothing was changed"))?;
-    let recipients = repository.manifest().secret_recipients()?;
+    let recipients = grants::secret_recipients(repository)?;
     let action = Action::new("secret rekey").number("secrets", values.len() as u64);
     audit::append(repository, &[action.list("recipients", recipients.iter().map(bundle::Recipient::id))])?;
     for (name, value) in &values {

@@ -1,10 +1,13 @@
 //! Doing what was planned: read the values, seal, sign, write. All or nothing for each host.
 
 use crate::base::{Error, HostName, Result, secret::without_final_newline};
-use crate::bundle::{self, FORMAT_1, Manifest as BundleManifest, Payload, SecretEntry, Signed};
+use crate::bundle::{
+    self, Authentic, FORMAT_2, MAX_GENERATION, Manifest as BundleManifest, Payload, SecretEntry, Signed, sha256_hex,
+};
+use crate::grants::{self, Trusted};
 use crate::manifest::{Origin, Repository};
 use crate::operator::Keys;
-use crate::render::{HostPlan, Sources, State, Wanted, verify};
+use crate::render::{HostPlan, Sources, State, Wanted};
 use crate::source::Value;
 use ssh_key::PrivateKey;
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +42,7 @@ pub fn run(
         })
         .collect();
     if stale.is_empty() {
+        repository.pins()?.settle(&unchanged(plans), &[])?;
         return Ok(Vec::new());
     }
     let key = signing_key(repository, keys)?;
@@ -50,17 +54,23 @@ pub fn run(
 
     let next = AtomicUsize::new(0);
     let finished = Mutex::new(Vec::with_capacity(stale.len()));
+    let written = Mutex::new(Vec::with_capacity(stale.len()));
     let worker = || {
         while let Some((plan, wanted)) = stale.get(next.fetch_add(1, Ordering::Relaxed)) {
             let host = &plan.host;
-            let generation = plan.rendered.as_ref().map_or(0, |old| old.generation) + 1;
-            let sealed = match &plan.rendered {
-                Some(old) if plan.keeps_payload() => reuse(repository, plan, generation, wanted, old, key),
-                _ => seal(host, generation, wanted, &values, key, callbacks.clone()),
-            };
-            let result = sealed
-                .and_then(|(signed, payload)| bundle::write(&repository.bundle(host), &signed, &payload))
-                .map(|()| generation);
+            let sealed = may_be_rendered(plan).and_then(|()| next_generation(plan.highest)).and_then(|generation| {
+                let sealed = match &plan.accepted {
+                    Some(old) if plan.keeps_payload() => reuse(repository, plan, generation, wanted, old, key),
+                    _ => seal(host, generation, wanted, &values, key, callbacks.clone()),
+                };
+                sealed.map(|(signed, payload)| (generation, signed, payload))
+            });
+            let result = sealed.and_then(|(generation, signed, payload)| {
+                bundle::write(&repository.bundle(host), &signed, &payload)?;
+                let seen = (host.clone(), generation, sha256_hex(&signed.manifest));
+                written.lock().expect("no worker panics").push(seen);
+                Ok(generation)
+            });
             let rendered = Rendered { host: host.clone(), result };
             done(&rendered);
             finished.lock().expect("no worker panics").push(rendered);
@@ -74,14 +84,46 @@ pub fn run(
     });
     let mut finished = finished.into_inner().expect("no worker panics");
     finished.sort_by(|a, b| a.host.cmp(&b.host));
+    // What these bundles grant is known from them now.
+    let mut seen = written.into_inner().expect("no worker panics");
+    seen.extend(unchanged(plans));
+    repository.pins()?.settle(&seen, &[])?;
     Ok(finished)
+}
+
+/// The bundles that are right as they are, for the pins: a run that was killed may not have noted them.
+fn unchanged(plans: &[HostPlan]) -> Vec<(HostName, u64, String)> {
+    let unchanged = plans.iter().filter(|plan| matches!(plan.state, State::Unchanged));
+    let seen =
+        |plan: &HostPlan| Some((plan.host.clone(), plan.accepted.as_ref()?.manifest.generation, plan.sha256.clone()?));
+    unchanged.filter_map(seen).collect()
+}
+
+/// Refuses a host that would get something that nobody has accepted.
+fn may_be_rendered(plan: &HostPlan) -> Result<()> {
+    let Some((first, others)) = plan.unaccepted.split_first() else { return Ok(()) };
+    let more = if others.is_empty() { String::new() } else { format!(", and {} more", others.len()) };
+    Err(Error::new(format!("nobody has accepted on this machine: {first}{more}"))
+        .hint("look at who added it (`pkeys log`, git), then `pkeys trust accept`"))
+}
+
+/// `max(seconds since 1970, highest known + 1)`
+fn next_generation(highest: u64) -> Result<u64> {
+    let now = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or(0);
+    let next = highest.checked_add(1).map(|next| next.max(now));
+    next.filter(|next| *next <= MAX_GENERATION).ok_or_else(|| {
+        Error::new(
+            "no generation is left: the newest bundle has the highest number that there is, or the clock is wrong",
+        )
+        .hint("is the clock right? else give the host another name, or its fleet another id")
+    })
 }
 
 /// The operator's signing key, once it is known that the hosts will trust it.
 fn signing_key<'a>(repository: &Repository, keys: &'a Keys) -> Result<&'a PrivateKey> {
-    let signers = repository.manifest().signers()?;
+    let trusted = Trusted::of(repository)?;
     let key = keys.signing_key()?;
-    if signers.trusts(key.public_key()) {
+    if trusted.signers.trusts(key.public_key()) {
         return Ok(key);
     }
     let line = key.public_key().to_openssh().unwrap_or_default();
@@ -114,8 +156,8 @@ fn seal(
         return Err(Error::new("the secrets of this host are larger than 64 MiB together"));
     }
     let manifest = BundleManifest {
-        format: FORMAT_1.into(),
-        fleet: None,
+        format: FORMAT_2.into(),
+        fleet: Some(wanted.fleet.clone()),
         host: host.clone(),
         generation,
         created: now(),
@@ -128,16 +170,18 @@ fn seal(
     Ok((signed(&manifest, key)?, payload))
 }
 
-/// The encrypted half as it is, under a new public one: users' keys stand in public, and no secret has to be read.
+/// The same payload under a new manifest: users' keys are public, so no secret has to be read. The payload is the one that
+/// an accepted signer signed for this host, never what happens to be in the work tree.
 fn reuse(
     repository: &Repository,
     plan: &HostPlan,
     generation: u64,
     wanted: &Wanted,
-    old: &BundleManifest,
+    accepted: &Authentic,
     key: &PrivateKey,
 ) -> Result<(Signed, Vec<u8>)> {
-    let payload = verify(repository, &plan.host)?.payload(&repository.bundle(&plan.host))?;
+    let payload = grants::payload(repository, accepted)?;
+    let old = &accepted.manifest;
     let manifest = BundleManifest {
         generation,
         created: now(),

@@ -1,6 +1,7 @@
 //! Opening sources when they are first needed, and asking each for its references at once.
 
 use crate::base::{Error, HostName, Result, SecretName, files};
+use crate::grants;
 use crate::manifest::{Origin, Repository, SourceKind};
 use crate::operator::{Keys, public_of_signing_key};
 use crate::policy::operator_named;
@@ -104,6 +105,15 @@ impl<'a> Sources<'a> {
         }
         let mut answers = BTreeMap::new();
         for (name, origins) in by_source {
+            let (origins, refused): (Vec<_>, Vec<_>) = origins
+                .into_iter()
+                .map(|origin| (origin, grants::require_vault(self.repository, origin)))
+                .partition(|(_, accepted)| accepted.is_ok());
+            answers.extend(refused.into_iter().filter_map(|(origin, e)| Some((origin.clone(), Err(e.err()?)))));
+            let origins: Vec<_> = origins.into_iter().map(|(origin, _)| origin).collect();
+            if origins.is_empty() {
+                continue;
+            }
             let references: Vec<_> = origins.iter().map(|origin| &origin.reference).collect();
             let found = match self.source(name) {
                 Ok(source) => ask(&*source, &references),

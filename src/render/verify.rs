@@ -2,19 +2,21 @@
 
 use crate::base::{Error, HostName, Result};
 use crate::bundle::{Authentic, Signed};
+use crate::grants::Trusted;
 use crate::manifest::Repository;
 use std::collections::BTreeSet;
 
-/// Checks a host's bundle: signature, digest, host name, and that its recipients are those of `pkeys.toml`.
+/// Checks a host's bundle: signature, digest, fleet, host name, and that its recipients are those of `pkeys.toml`.
 ///
 /// # Errors
 /// Says the first thing that does not hold.
-pub fn verify(repository: &Repository, host: &HostName) -> Result<Authentic> {
+pub fn verify(repository: &Repository, trusted: &Trusted, host: &HostName) -> Result<Authentic> {
     let again = || format!("render it again: `pkeys render {host}`");
     let directory = repository.bundle(host);
     let signed = Signed::read(&directory)?
         .ok_or_else(|| Error::new("it has no bundle yet").hint(format!("render it: `pkeys render {host}`")))?;
-    let authentic = signed.verify(&directory, host, &repository.manifest().signers()?).map_err(|e| e.hint(again()))?;
+    let authentic = trusted.authenticate(host, &signed).map_err(|e| e.hint(again()))?;
+    authentic.payload(&directory).map_err(|e| e.hint(again()))?;
     let wanted = repository.manifest().recipients_of(host)?;
     let wanted: BTreeSet<_> = wanted.iter().map(crate::bundle::Recipient::id).collect();
     let sealed: BTreeSet<_> = authentic.manifest.recipients.iter().map(String::as_str).collect();

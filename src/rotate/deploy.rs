@@ -2,6 +2,7 @@
 
 use crate::audit;
 use crate::base::{Error, HostName, Result};
+use crate::grants::Trusted;
 use crate::keys::UserKeys;
 use crate::manifest::Repository;
 use crate::operator::Keys;
@@ -35,8 +36,9 @@ pub(super) fn may_render(repository: &Repository, keys: &Keys, hosts: &[HostName
     let gate = Gate::open(repository, &user_keys, leeway)?;
     let operator = Sources::new(repository, keys).operator();
     gate.sign(&operator)?;
+    let trusted = Trusted::of(repository)?;
     for host in hosts {
-        let has = render::verify(repository, host).ok().map(|authentic| authentic.manifest);
+        let has = render::verify(repository, &trusted, host).ok().map(|authentic| authentic.manifest);
         gate.render(&operator, host, has.as_ref())?;
     }
     Ok(())

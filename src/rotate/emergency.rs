@@ -2,6 +2,7 @@
 
 use crate::audit::{self, Action};
 use crate::base::{Error, HostName, Result, parallel};
+use crate::grants;
 use crate::keys::{State, UserKey, UserKeys, hosts_of};
 use crate::operator::MemoryDirectory;
 use crate::policy::Leeway;
@@ -50,7 +51,7 @@ impl Rotation<'_> {
         }
         keys.remove(&stolen.user, &stolen.label, State::Active);
         self.log("removed", stolen.public.fingerprint())?;
-        keys.save(self.repository)?;
+        grants::save_keys(self.repository, &keys)?;
         self.commit("the stolen key is gone")?;
         Ok(End::Done)
     }
@@ -89,7 +90,7 @@ impl Rotation<'_> {
             let action = action.text("step", "emergency").text("fingerprint", &fingerprint).list("hosts", &withdrawn);
             audit::append(self.repository, &[action])?;
             keys.change(&stolen.user, &stolen.label, State::Active, |key| key.revoked.extend(withdrawn))?;
-            keys.save(self.repository)?;
+            grants::save_keys(self.repository, keys)?;
         }
         Ok(open)
     }

@@ -6,6 +6,7 @@
 use crate::audit::{self, Action};
 use crate::base::{Error, HostName, Result, SecretName, files};
 use crate::bundle::{MAX_PAYLOAD, Recipient};
+use crate::grants;
 use crate::manifest::Repository;
 use crate::operator::{Keys, MemoryDirectory, new_host_key, public_half};
 use crate::policy::Leeway;
@@ -123,7 +124,7 @@ impl HostRotation<'_> {
         edit.add_to_list(&path, "recipients", &new.to_string())?;
         edit.set(&path, "next-host-key", &reference.to_string())?;
         self.log(repository, "pending", &new)?;
-        repository.save(&edit)?;
+        grants::save_manifest(repository, &edit)?;
         self.commit("a new key is made")?;
         (self.tell)(&HostEvent::Made(new.id().into()));
         Ok(new)
@@ -177,7 +178,7 @@ impl HostRotation<'_> {
         edit.set_list(&path, "recipients", &kept)?;
         edit.set(&path, "host-key", &next.to_string())?;
         self.log(repository, "active", new)?;
-        repository.save(&edit)?;
+        grants::save_manifest(repository, &edit)?;
         (self.tell)(&HostEvent::Dropped(ids));
         Ok(())
     }
@@ -195,7 +196,7 @@ impl HostRotation<'_> {
         let mut edit = repository.edit()?;
         edit.set(&path, "host-key", &Reference::Age(file).to_string())?;
         edit.remove(&path, "next-host-key")?;
-        repository.save(&edit)?;
+        grants::save_manifest(repository, &edit)?;
         files::remove(&repository.secret_file(&next)).map(drop)
     }
 

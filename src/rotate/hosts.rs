@@ -1,6 +1,7 @@
 //! What every step does with its hosts: bring them to what `keys.toml` says, then try each by a login.
 
 use crate::base::{Error, HostName, Result, parallel};
+use crate::grants;
 use crate::keys::{UserKey, UserKeys, hosts_of};
 use crate::operator::MemoryDirectory;
 use crate::push::Options;
@@ -54,7 +55,7 @@ impl Rotation<'_> {
                 Err(e) => waiting.push((host.clone(), e)),
             }
         }
-        keys.save(self.repository)?;
+        grants::save_keys(self.repository, keys)?;
         Ok(waiting)
     }
 }

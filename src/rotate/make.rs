@@ -1,6 +1,7 @@
 //! The first step: a new key, stored and read back before anything else knows of it.
 
 use crate::base::{Error, Result, SecretBytes};
+use crate::grants;
 use crate::keys::{PublicHalf, State, UserKey, UserKeys, today};
 use crate::operator::new_ssh_key;
 use crate::policy::Gate;
@@ -44,7 +45,7 @@ impl Rotation<'_> {
         let previous = self.store.previous_reference(&self.place)?;
         keys.change(&self.place.user, &self.place.label, State::Active, |key| key.private = Some(previous))?;
         self.log("pending", fingerprint.clone())?;
-        keys.save(self.repository)?;
+        grants::save_keys(self.repository, &keys)?;
         self.commit("a new key is made")?;
         (self.tell)(&Event::Made(fingerprint));
         Ok(None)

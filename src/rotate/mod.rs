@@ -26,6 +26,7 @@ use deploy::{Scope, deploy, may_render};
 
 use crate::audit::{self, Action};
 use crate::base::{Error, HostName, Result};
+use crate::grants;
 use crate::keys::{State, UserKey, UserKeys};
 use crate::manifest::Repository;
 use crate::operator::Keys;
@@ -162,7 +163,7 @@ impl Rotation<'_> {
         }
         let back = self.key(&keys, State::Active)?.public.fingerprint();
         self.log("abort", back)?;
-        keys.save(self.repository)?;
+        grants::save_keys(self.repository, &keys)?;
         self.commit("back to the key of before")?;
         self.run()
     }

@@ -1,6 +1,7 @@
 //! The second step: both keys are authorized, and the new one is proven by a login on every host.
 
 use crate::base::{Error, Result, UserName};
+use crate::grants;
 use crate::keys::{State, UserKeys, hosts_of};
 use crate::remote::{self, Agent, Login};
 use crate::rotate::hosts::Waiting;
@@ -33,7 +34,7 @@ impl Rotation<'_> {
         let proven = hosts_of(self.repository.manifest(), &pending).len();
         keys.promote(&self.place.user, &self.place.label)?;
         self.log("active", pending.public.fingerprint())?;
-        keys.save(self.repository)?;
+        grants::save_keys(self.repository, &keys)?;
         self.commit("the new key is proven")?;
         (self.tell)(&Event::Promoted(proven));
         Ok(None)

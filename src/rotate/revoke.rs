@@ -1,6 +1,7 @@
 //! The last step: the old key is removed everywhere, seen to be refused, and archived.
 
 use crate::base::{Error, Result, UserName};
+use crate::grants;
 use crate::keys::{State, UserKey, UserKeys};
 use crate::remote::{self, Agent, Login};
 use crate::rotate::hosts::Waiting;
@@ -47,7 +48,7 @@ impl Rotation<'_> {
         keys.change(&new.user, &new.label, State::Active, |key| key.private = Some(reference))?;
         keys.remove(&old.user, &old.label, State::Retiring);
         self.log("removed", old.public.fingerprint())?;
-        keys.save(self.repository)?;
+        grants::save_keys(self.repository, &keys)?;
         self.commit("the old key is gone")?;
         (self.tell)(&Event::Archived(until));
         Ok(None)

@@ -2,6 +2,7 @@
 
 use crate::base::{Result, UserName};
 use crate::bundle;
+use crate::grants;
 use crate::keys::today;
 use crate::manifest::{Repository, Store};
 use crate::operator::Keys;
@@ -29,7 +30,7 @@ pub fn key_store<'a>(
         let warnings = connect.warnings();
         return Ok((Box::new(ConnectKeys::new(Rc::new(connect), vault.as_str())?), warnings));
     }
-    let recipients = manifest.secret_recipients()?;
+    let recipients = grants::secret_recipients(repository)?;
     let store = AgeKeys::new(
         repository.secrets_directory(),
         Box::new(|| keys.identities()),

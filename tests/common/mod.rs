@@ -171,6 +171,19 @@ impl Sandbox {
         private
     }
 
+    /// Writes `pkeys.toml` by hand, as a person would with an editor, and accepts what it says.
+    #[track_caller]
+    pub fn manifest(&self, text: impl AsRef<[u8]>) {
+        std::fs::write(self.repo().join("pkeys.toml"), text).unwrap();
+        self.accept();
+    }
+
+    /// Accepts on this machine what the repository says.
+    #[track_caller]
+    pub fn accept(&self) {
+        self.pkeys(&["trust", "accept", "--all"]).good();
+    }
+
     /// A new SSH key: the private file and the public line.
     pub fn ssh_key(&self, name: &str, kind: &str) -> (PathBuf, String) {
         let private = self.path(&format!("{name}.key"));
@@ -189,6 +202,14 @@ impl Sandbox {
 
     pub fn read(&self, name: &str) -> Vec<u8> {
         std::fs::read(self.repo().join(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
+    }
+
+    /// The generation of a host's rendered bundle.
+    #[track_caller]
+    pub fn generation(&self, host: &str) -> u64 {
+        let manifest: serde_json::Value =
+            serde_json::from_slice(&self.read(&format!("bundles/{host}/manifest.json"))).unwrap();
+        manifest["generation"].as_u64().unwrap()
     }
 
     /// Every file of the repository with its bytes, to see what a command changed.

@@ -27,7 +27,7 @@ fn login_names_the_sources_that_there_are() {
     no_source("onepasword", "did you mean onepassword?");
     let text = String::from_utf8(sandbox.read("pkeys.toml")).unwrap();
     let without = text.replace("[sources.onepassword]\nkind = \"connect\"\n", "");
-    std::fs::write(sandbox.repo().join("pkeys.toml"), without).unwrap();
+    sandbox.manifest(without);
     no_source("nope", "kind = \"connect\"");
 }
 
@@ -35,7 +35,7 @@ fn login_names_the_sources_that_there_are() {
 fn set_url(sandbox: &Sandbox, url: &str) {
     let text = String::from_utf8(sandbox.read("pkeys.toml")).unwrap();
     let text = text.replace("kind = \"connect\"\n", &format!("kind = \"connect\"\nurl = \"{url}\"\n"));
-    std::fs::write(sandbox.repo().join("pkeys.toml"), text).unwrap();
+    sandbox.manifest(text);
 }
 
 #[test]

@@ -102,7 +102,7 @@ pub const SECRET_REKEY: Case = Case::new("secret rekey", || {
     let manifest = world.sandbox.repo().join("pkeys.toml");
     let (_, public) = world.sandbox.ssh_key("bob", "ed25519");
     let text = std::fs::read_to_string(&manifest).unwrap();
-    std::fs::write(&manifest, text.replace("[operators]", &format!("[operators]\nbob = [\"{public}\"]"))).unwrap();
+    world.sandbox.manifest(text.replace("[operators]", &format!("[operators]\nbob = [\"{public}\"]")));
     world
 });
 pub const RENDER: Case = Case { holds: verified, ..Case::new("render --quiet", changed) };

@@ -11,7 +11,7 @@ fn before() -> World {
     world.sandbox.secret("token", b"needle", &["web"]);
     let manifest = world.sandbox.repo().join("pkeys.toml");
     let text = std::fs::read_to_string(&manifest).unwrap();
-    std::fs::write(&manifest, text + "\n[users.root]\nhosts = [\"*\"]\n").unwrap();
+    world.sandbox.manifest(text + "\n[users.root]\nhosts = [\"*\"]\n");
     world.sandbox.pkeys(&["key", "add", "root", "laptop", "--generate"]).good();
     world.sandbox.pkeys(&["render"]).good();
     world

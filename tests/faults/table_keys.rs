@@ -9,7 +9,7 @@ fn user() -> World {
     let world = World::with_hosts(&["web"]);
     let manifest = world.sandbox.repo().join("pkeys.toml");
     let text = std::fs::read_to_string(&manifest).unwrap();
-    std::fs::write(&manifest, text + "\n[users.joe]\nhosts = [\"*\"]\n").unwrap();
+    world.sandbox.manifest(text + "\n[users.joe]\nhosts = [\"*\"]\n");
     world.sandbox.ssh_key("new", "ed25519");
     world
 }

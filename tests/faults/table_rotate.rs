@@ -10,7 +10,7 @@ fn rotated() -> World {
     let world = World::with_hosts(&[]);
     let manifest = world.sandbox.repo().join("pkeys.toml");
     let text = std::fs::read_to_string(&manifest).unwrap();
-    std::fs::write(&manifest, text + "\n[users.joe]\nhosts = []\n").unwrap();
+    world.sandbox.manifest(text + "\n[users.joe]\nhosts = []\n");
     world.sandbox.pkeys(&["key", "add", "joe", "laptop", "--generate"]).good();
     world.sandbox.pkeys(&["rotate", "joe", "--yes"]).good();
     world

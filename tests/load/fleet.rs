@@ -91,7 +91,7 @@ impl Big {
             let from = format!("op://{}/item {item}/credential", vault(item).0);
             text += &format!("[secrets.{}]\nfrom = \"{from}\"\nhosts = {holders:?}\n", secret(item));
         }
-        std::fs::write(sandbox.repo().join("pkeys.toml"), text).unwrap();
+        sandbox.manifest(text);
         Self { sandbox, server: StandIn::start(&data(), options), hosts }
     }
 

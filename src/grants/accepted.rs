@@ -1,0 +1,89 @@
+//! The part of a repository's claims that takes effect on this machine.
+
+use crate::base::{Error, FleetId, HostName, Result};
+use crate::bundle::{Authentic, Recipient, Signed, Signers};
+use crate::manifest::{Manifest, Origin, Repository};
+use crate::trust::Claim;
+
+/// Whose bundles are valid here: the signers of `pkeys.toml` that were accepted on this machine, for this fleet.
+#[derive(Debug)]
+pub struct Trusted {
+    fleet: FleetId,
+    /// The accepted signers.
+    pub signers: Signers,
+}
+
+impl Trusted {
+    /// Of a repository.
+    ///
+    /// # Errors
+    /// If no signer was accepted, or one cannot be used.
+    pub fn of(repository: &Repository) -> Result<Self> {
+        let manifest = repository.manifest();
+        check_signers(manifest)?;
+        let fleet = repository.fleet()?.clone();
+        let pins = repository.pins()?;
+        let accepted = manifest.signer_claims().filter(|claim| pins.accepts(claim));
+        let keys: Vec<_> =
+            accepted.filter_map(|claim| if let Claim::Signer { key, .. } = claim { Some(key) } else { None }).collect();
+        if keys.is_empty() {
+            return Err(Error::new("no signer of pkeys.toml is accepted on this machine")
+                .hint("compare `pkeys trust show` with another machine of this fleet, then `pkeys trust accept`"));
+        }
+        Ok(Self { fleet, signers: Signers::parse(&keys)? })
+    }
+
+    /// Checks that an accepted signer signed a manifest for this fleet and host.
+    ///
+    /// # Errors
+    /// Says which of it does not hold.
+    pub fn authenticate(&self, host: &HostName, signed: &Signed) -> Result<Authentic> {
+        let authentic = signed.authenticate(host, &self.signers)?;
+        match &authentic.manifest.fleet {
+            Some(fleet) if *fleet == self.fleet => Ok(authentic),
+            Some(_) => Err(Error::new("it is a bundle of another fleet")),
+            None => Err(Error::new("it has format 1, which names no fleet")),
+        }
+    }
+}
+
+/// Checks that `pkeys.toml` names signers, and that each can be used.
+///
+/// # Errors
+/// If it names none, or one cannot be used.
+pub fn check_signers(manifest: &Manifest) -> Result<()> {
+    if manifest.signers.is_empty() {
+        return Err(Error::new("pkeys.toml names no signer").hint("run `pkeys init`"));
+    }
+    Signers::parse(&manifest.signers.values().collect::<Vec<_>>()).map(drop)
+}
+
+/// Who can open the local secrets: all operators and break-glass recipients, once each of them was accepted.
+///
+/// # Errors
+/// If one was not, there is no operator, or a recipient cannot be used.
+pub fn secret_recipients(repository: &Repository) -> Result<Vec<Recipient>> {
+    let manifest = repository.manifest();
+    let recipients = manifest.secret_recipients()?;
+    let pins = repository.pins()?;
+    match manifest.operator_claims().chain(manifest.break_glass_claims()).find(|claim| !pins.accepts(claim)) {
+        None => Ok(recipients),
+        Some(claim) => Err(not_accepted(&claim)),
+    }
+}
+
+/// Checks that the vault of a value was accepted. Local values are in none.
+///
+/// # Errors
+/// If it was not.
+pub fn require_vault(repository: &Repository, origin: &Origin) -> Result<()> {
+    match repository.manifest().vault(&origin.reference, Some(&origin.source)) {
+        Some(vault) if !repository.pins()?.accepts(&vault) => Err(not_accepted(&vault)),
+        _ => Ok(()),
+    }
+}
+
+fn not_accepted(claim: &Claim) -> Error {
+    Error::new(format!("nobody has accepted on this machine: {claim}"))
+        .hint("look at who added it (`pkeys log`, git), then `pkeys trust accept`")
+}

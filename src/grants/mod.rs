@@ -1,0 +1,17 @@
+//! Who gets what by this repository, and how much of it the operator has accepted.
+//!
+//! Whoever can commit can write claims into `pkeys.toml`, `keys.toml` and `secrets/`. Here they are held against what this
+//! machine's pins and the bundles of accepted signers say. pkeys' own commands save through [`save_manifest`] and
+//! [`save_keys`], which accept exactly what they add. May import `base`, `bundle`, `git`, `trust`, `manifest` and `keys`.
+
+mod accepted;
+mod claims;
+mod known;
+mod review;
+mod save;
+
+pub use accepted::{Trusted, check_signers, require_vault, secret_recipients};
+pub use claims::of_host;
+pub use known::{InTree, Known, has_in_history, payload};
+pub use review::{unaccepted, unaccepted_of_host};
+pub use save::{accept_all, accept_own, accept_vault, save_keys, save_manifest};

@@ -1,0 +1,44 @@
+//! What a repository claims and nobody has accepted yet.
+
+use super::accepted::Trusted;
+use super::claims::{of_fleet, of_host};
+use super::known::Known;
+use crate::base::{HostName, Result};
+use crate::keys::UserKeys;
+use crate::manifest::Repository;
+use crate::trust::Claim;
+
+/// The claims about the fleet and about these hosts that were not accepted, sorted: first those of the fleet.
+///
+/// # Errors
+/// If keys, bundles or pins cannot be read.
+pub fn unaccepted(repository: &Repository, hosts: &[HostName]) -> Result<Vec<Claim>> {
+    let keys = UserKeys::load(repository)?;
+    let mut claims: Vec<_> = {
+        let pins = repository.pins()?;
+        of_fleet(repository.manifest(), &keys).into_iter().filter(|claim| !pins.accepts(claim)).collect()
+    };
+    // Without an accepted signer nothing is granted yet.
+    let trusted = Trusted::of(repository).ok();
+    for host in hosts {
+        let known = trusted.as_ref().map(|trusted| Known::of(repository, trusted, host)).transpose()?;
+        claims.extend(unaccepted_of_host(repository, &keys, host, known.as_ref())?);
+    }
+    Ok(claims)
+}
+
+/// The claims about a host that neither a bundle that an accepted signer signed nor a pin has.
+///
+/// # Errors
+/// If the pins cannot be read.
+pub fn unaccepted_of_host(
+    repository: &Repository,
+    keys: &UserKeys,
+    host: &HostName,
+    known: Option<&Known>,
+) -> Result<Vec<Claim>> {
+    let granted = known.map(|known| known.granted(host)).unwrap_or_default();
+    let pins = repository.pins()?;
+    let claims = of_host(repository.manifest(), keys, host).into_iter();
+    Ok(claims.filter(|claim| !granted.contains(claim) && !pins.accepts(claim)).collect())
+}

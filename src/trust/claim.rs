@@ -1,0 +1,170 @@
+//! One thing that a repository says and that somebody has to accept.
+
+use crate::base::{FleetId, HostName, SecretName, UserName};
+use base64::Engine;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// What the pin of a claim about a host starts with; the host's name follows.
+pub(super) const HOST_PREFIX: &str = "host ";
+
+/// What `pkeys.toml`, `keys.toml` and `secrets/` say, as far as it gives somebody access.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Claim {
+    /// This SSH public key signs bundles.
+    Signer {
+        /// The signer's name in `pkeys.toml`.
+        name: String,
+        /// The OpenSSH public key, without its comment.
+        key: String,
+    },
+    /// This recipient can open local secrets.
+    Operator {
+        /// The operator's name in `pkeys.toml`.
+        name: String,
+        /// [`crate::bundle::Recipient::id`]
+        recipient: String,
+    },
+    /// This recipient can open everything.
+    BreakGlass {
+        /// [`crate::bundle::Recipient::id`]
+        recipient: String,
+    },
+    /// Values are read from this vault.
+    Vault {
+        /// The kind and address of the store that has it.
+        store: String,
+        /// Its name or id, as references have it.
+        vault: String,
+    },
+    /// This local secret has this ciphertext, although no accepted signer has signed it yet.
+    Local {
+        /// The secret.
+        name: SecretName,
+        /// The SHA-256 of its age file, in hexadecimal.
+        sha256: String,
+    },
+    /// This recipient can open the bundle of a host.
+    Recipient {
+        /// The host.
+        host: HostName,
+        /// [`crate::bundle::Recipient::id`]
+        recipient: String,
+    },
+    /// A host gets this secret.
+    Secret {
+        /// The host.
+        host: HostName,
+        /// The secret's name there.
+        name: SecretName,
+        /// Where its value is read.
+        reference: String,
+    },
+    /// This key logs a user in to a host.
+    Key {
+        /// The host.
+        host: HostName,
+        /// The user there.
+        user: UserName,
+        /// The line of `authorized_keys`.
+        line: String,
+    },
+}
+
+impl Claim {
+    /// The host that it is about; `None` if it is about the whole fleet.
+    pub fn host(&self) -> Option<&HostName> {
+        match self {
+            Self::Recipient { host, .. } | Self::Secret { host, .. } | Self::Key { host, .. } => Some(host),
+            _ => None,
+        }
+    }
+
+    /// Whether it belongs to the trust set: who signs and who can read everything.
+    pub fn is_of_trust_set(&self) -> bool {
+        matches!(self, Self::Signer { .. } | Self::Operator { .. } | Self::BreakGlass { .. })
+    }
+
+    /// The line of a pin file. No two claims share one.
+    pub(super) fn pin(&self) -> String {
+        match self {
+            Self::Signer { name, key } => format!("signer {name} {key}"),
+            Self::Operator { name, recipient } => format!("operator {name} {recipient}"),
+            Self::BreakGlass { recipient } => format!("break-glass {recipient}"),
+            Self::Vault { store, vault } => format!("vault {store} {vault}"),
+            Self::Local { name, sha256 } => format!("local {name} {sha256}"),
+            Self::Recipient { host, recipient } => format!("{HOST_PREFIX}{host} recipient {recipient}"),
+            Self::Secret { host, name, reference } => format!("{HOST_PREFIX}{host} secret {name} {reference}"),
+            Self::Key { host, user, line } => format!("{HOST_PREFIX}{host} key {user} {line}"),
+        }
+    }
+}
+
+/// One line for a person, without the host: `+ secret bank from op://Private/Bank/password`.
+impl fmt::Display for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Signer { name, key } => write!(f, "+ signer {name} {}", fingerprint(key)),
+            Self::Operator { name, recipient } => write!(f, "+ operator {name} {recipient}"),
+            Self::BreakGlass { recipient } => write!(f, "+ break-glass recipient {recipient}"),
+            Self::Vault { store, vault } => write!(f, "+ vault {vault} of {store}"),
+            Self::Local { name, sha256 } => write!(f, "+ value of {name} that nobody signed (sha256:{sha256})"),
+            Self::Recipient { recipient, .. } => write!(f, "+ recipient {recipient}"),
+            Self::Secret { name, reference, .. } => write!(f, "+ secret {name} from {reference}"),
+            Self::Key { user, line, .. } => {
+                let options = line.find("ssh-").or_else(|| line.find("ecdsa-")).or_else(|| line.find("sk-"));
+                let options = line.get(..options.unwrap_or(0)).unwrap_or_default().trim();
+                write!(f, "+ key {} for {user}", fingerprint(line))?;
+                if options.is_empty() { Ok(()) } else { write!(f, " with {options}") }
+            }
+        }
+    }
+}
+
+/// The fingerprint of the public key in a line; the line itself if there is none.
+fn fingerprint(line: &str) -> String {
+    let words: Vec<_> = line.split_ascii_whitespace().collect();
+    let key = words.windows(2).find_map(|pair| ssh_key::PublicKey::from_openssh(&pair.join(" ")).ok());
+    key.map_or_else(|| line.to_owned(), |key| key.fingerprint(ssh_key::HashAlg::Sha256).to_string())
+}
+
+/// The fingerprint of a fleet's trust set, `SHA256:…`, as it is compared by eye between two machines.
+pub fn trust_set_fingerprint<'a>(fleet: &FleetId, claims: impl IntoIterator<Item = &'a Claim>) -> String {
+    let lines: BTreeSet<_> = claims.into_iter().filter(|claim| claim.is_of_trust_set()).map(Claim::pin).collect();
+    let mut hash = Sha256::new_with_prefix(format!("pkeys-trust-set/1\n{fleet}\n"));
+    lines.iter().for_each(|line| hash.update(format!("{line}\n")));
+    format!("SHA256:{}", base64::engine::general_purpose::STANDARD_NO_PAD.encode(hash.finalize()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAJSRNUWgI+OIjzO1q+FZ0NQ8rPF620EHEERr2g+Ejcw";
+
+    #[test]
+    fn a_key_is_shown_by_fingerprint_and_options() {
+        let claim = |line: &str| Claim::Key {
+            host: HostName::new("web").unwrap(),
+            user: UserName::new("root").unwrap(),
+            line: line.into(),
+        };
+        let shown = claim(&format!("{KEY} ann@laptop")).to_string();
+        assert!(shown.starts_with("+ key SHA256:") && shown.ends_with(" for root"), "{shown}");
+        let shown = claim(&format!("from=\"10.0.0.1\",no-pty {KEY}")).to_string();
+        assert!(shown.ends_with("for root with from=\"10.0.0.1\",no-pty"), "{shown}");
+    }
+
+    #[test]
+    fn the_fingerprint_changes_with_the_fleet_and_each_member_and_not_with_grants() {
+        let fleet = FleetId::random();
+        let signer = Claim::Signer { name: "ann".into(), key: KEY.into() };
+        let operator = Claim::Operator { name: "ann".into(), recipient: "age1x".into() };
+        let grant = Claim::Recipient { host: HostName::new("web").unwrap(), recipient: "age1y".into() };
+        let both = trust_set_fingerprint(&fleet, [&signer, &operator]);
+        assert_eq!(both, trust_set_fingerprint(&fleet, [&operator, &grant, &signer]));
+        assert_ne!(both, trust_set_fingerprint(&fleet, [&signer]));
+        assert_ne!(both, trust_set_fingerprint(&FleetId::random(), [&signer, &operator]));
+    }
+}
