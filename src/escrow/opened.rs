@@ -42,7 +42,7 @@ impl<'a> Opened<'a> {
         let signed = Signed::read(&directory)?.ok_or_else(|| Error::new(format!("{host} has no bundle")))?;
         let manifest = bundle::Manifest::parse(&signed.manifest)?;
         let authentic =
-            self.repository.manifest().signers().and_then(|signers| signed.verify(&directory, host, &signers));
+            self.repository.manifest().signers().and_then(|signers| signed.verify(&directory, host, None, &signers));
         let unproven = Authentic { manifest, signer: String::new() };
         let payload = unproven.payload(&directory)?;
         Ok((bundle::open(&payload, &unproven.manifest, &self.identity)?, authentic))

@@ -135,7 +135,7 @@ fn look(asked: &Asked, host: &HostName, force: bool) -> Result<Look> {
             return Ok(Look { wanted, rendered: None, reasons: vec![Reason::New], warnings: granted.warnings });
         }
         Ok(Some(signed)) => {
-            (BundleManifest::parse(&signed.manifest).ok(), signed.verify(&directory, host, signers).map(|_| ()))
+            (BundleManifest::parse(&signed.manifest).ok(), signed.verify(&directory, host, None, signers).map(|_| ()))
         }
         // Without the number that is there, a new bundle would be older than what the host has.
         Err(e) if e.is_io() => return Err(e),

@@ -14,7 +14,8 @@ pub fn verify(repository: &Repository, host: &HostName) -> Result<Authentic> {
     let directory = repository.bundle(host);
     let signed = Signed::read(&directory)?
         .ok_or_else(|| Error::new("it has no bundle yet").hint(format!("render it: `pkeys render {host}`")))?;
-    let authentic = signed.verify(&directory, host, &repository.manifest().signers()?).map_err(|e| e.hint(again()))?;
+    let authentic =
+        signed.verify(&directory, host, None, &repository.manifest().signers()?).map_err(|e| e.hint(again()))?;
     let wanted = repository.manifest().recipients_of(host)?;
     let wanted: BTreeSet<_> = wanted.iter().map(crate::bundle::Recipient::id).collect();
     let sealed: BTreeSet<_> = authentic.manifest.recipients.iter().map(String::as_str).collect();

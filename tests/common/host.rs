@@ -9,6 +9,8 @@ use std::process::Command;
 /// What a bundle is made of.
 pub struct Bundle<'a> {
     pub format: &'a str,
+    /// Format 2 names it.
+    pub fleet: Option<&'a str>,
     pub host: &'a str,
     pub generation: u64,
     pub secrets: Vec<(String, Vec<u8>)>,
@@ -21,9 +23,11 @@ pub struct Bundle<'a> {
 }
 
 impl Bundle<'_> {
+    /// Of format 1, which names no fleet.
     pub fn of(generation: u64, secrets: &[(&str, &[u8])]) -> Self {
         Self {
             format: "pkeys-bundle/1",
+            fleet: None,
             host: "web",
             generation,
             secrets: secrets.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec())).collect(),
@@ -33,6 +37,13 @@ impl Bundle<'_> {
             namespace: "pkeys-bundle",
             tar: None,
         }
+    }
+}
+
+impl<'a> Bundle<'a> {
+    /// The same in format 2.
+    pub fn in_fleet(self, fleet: &'a str) -> Self {
+        Self { format: "pkeys-bundle/2", fleet: Some(fleet), ..self }
     }
 }
 
@@ -85,7 +96,7 @@ impl Machine {
         run("age", &arguments, b"").good();
         let sum = run("sha256sum", &[&payload], b"").good();
         let recipient = run("ssh-keygen", &["-lf", recipient.to_str().unwrap()], b"").good();
-        let manifest = json!({
+        let mut manifest = json!({
             "format": bundle.format,
             "host": bundle.host,
             "generation": bundle.generation,
@@ -97,6 +108,9 @@ impl Machine {
             "authorized_keys": bundle.keys,
             "inputs": "by hand",
         });
+        if let Some(fleet) = bundle.fleet {
+            manifest["fleet"] = fleet.into();
+        }
         let path = into.join("manifest.json");
         let _ = std::fs::remove_file(into.join("manifest.json.sig"));
         std::fs::write(&path, manifest.to_string()).unwrap();
