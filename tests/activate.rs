@@ -156,8 +156,8 @@ fn bundles_that_do_not_count_are_refused_and_the_old_generation_stays() {
     refused("it is the bundle of other, not of web", |m| m.bundle("b", &Bundle { host: "other", ..new() }));
     refused("which is not a trusted signer", |m| m.bundle("b", &Bundle { signer: "stranger", ..new() }));
     refused("was made for something else", |m| m.bundle("b", &Bundle { namespace: "git", ..new() }));
-    refused("has a format that is not pkeys-bundle/1", |m| {
-        m.bundle("b", &Bundle { format: "pkeys-bundle/2", ..new() })
+    refused("has a format that is neither pkeys-bundle/1 nor pkeys-bundle/2", |m| {
+        m.bundle("b", &Bundle { format: "pkeys-bundle/3", ..new() })
     });
     refused("no identity here can decrypt it: sealed to", |m| {
         m.bundle("b", &Bundle { recipient: "stranger", ..new() })
