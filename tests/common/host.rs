@@ -20,6 +20,8 @@ pub struct Bundle<'a> {
     pub namespace: &'a str,
     /// A shell line that makes the tar `$T` from `secrets/`.
     pub tar: Option<&'a str>,
+    /// Instead of what age makes of that.
+    pub payload: Option<&'a [u8]>,
 }
 
 impl Bundle<'_> {
@@ -36,6 +38,7 @@ impl Bundle<'_> {
             signer: "signer",
             namespace: "pkeys-bundle",
             tar: None,
+            payload: None,
         }
     }
 }
@@ -93,7 +96,10 @@ impl Machine {
         let recipient = self.sandbox.path(&format!("{}.key.pub", bundle.recipient));
         let tar = work.path().join("t");
         let arguments = ["-R", recipient.to_str().unwrap(), "-o", payload.to_str().unwrap(), tar.to_str().unwrap()];
-        run("age", &arguments, b"").good();
+        match bundle.payload {
+            Some(bytes) => std::fs::write(&payload, bytes).unwrap(),
+            None => drop(run("age", &arguments, b"").good()),
+        }
         let sum = run("sha256sum", &[&payload], b"").good();
         let recipient = run("ssh-keygen", &["-lf", recipient.to_str().unwrap()], b"").good();
         let mut manifest = json!({
