@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 /// too, could hold the lock for ever.
 const PATH: &str = "/run/pkeys.lock";
 
-/// How long to wait for another activation. The units give up after 90 seconds; the reason should be said before.
-pub(super) const PATIENCE: Duration = Duration::from_secs(80);
+/// How long to wait for another activation. A run may wait twice, and units give up after 90 seconds: the reason should be
+/// said before.
+pub(super) const PATIENCE: Duration = Duration::from_secs(40);
 
 const PAUSE: Duration = Duration::from_millis(50);
 
