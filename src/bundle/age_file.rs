@@ -62,6 +62,8 @@ pub fn decrypt(file: &[u8], identities: &[Identity], limit: usize) -> Result<Sec
         DecryptError::MissingPlugin { .. } => {
             Error::new("the age plugin is not installed").hint("install it, or on a host name it in `pkeys.plugins`")
         }
+        // A stanza of an identity's own kind that is malformed.
+        DecryptError::InvalidHeader => Error::new("it is not an age file"),
         DecryptError::InvalidMac => Error::new("its header is damaged or was changed"),
         _ => Error::new("decryption failed"),
     };
