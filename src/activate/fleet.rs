@@ -28,21 +28,25 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// Reads it. Where nothing was written, or it is lost or damaged, nothing is known: a host must boot all the same.
+    /// Reads it. Where nothing was written, or it cannot be read, nothing is known: a host must boot all the same.
     pub(super) fn read(root: &Root, spec: &Spec) -> Self {
-        let read = || {
-            let state = root.directory(&spec.state_directory, false).ok()??;
-            tree::read(state.as_fd(), FILE.as_ref(), MAX_FILE).ok()?
-        };
-        read().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+        Self::load(root, spec).unwrap_or_default()
+    }
+
+    fn load(root: &Root, spec: &Spec) -> Result<Self> {
+        let Some(state) = root.directory(&spec.state_directory, false)? else { return Ok(Self::default()) };
+        let bytes = tree::read(state.as_fd(), FILE.as_ref(), MAX_FILE);
+        let bytes = bytes.map_err(|e| failed("read", &spec.state_directory.join(FILE), e))?;
+        // A damaged one is written anew.
+        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default())
     }
 
     /// Remembers a bundle that is about to be installed, by its fleet and the SHA-256 of its manifest.
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// If it cannot be read or written.
     pub(super) fn add(root: &Root, spec: &Spec, fleet: Option<&FleetId>, manifest: &str) -> Result<()> {
-        let before = Self::read(root, spec);
+        let before = Self::load(root, spec)?;
         let mut after = before.clone();
         match fleet {
             Some(fleet) => after.fleet = Some(fleet.clone()),
