@@ -35,8 +35,12 @@ impl Lock {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file =
             rustix::fs::openat(run, name, flags, Mode::from_raw_mode(0o600)).map_err(|e| failed("open", path, e))?;
-        // Of whatever mode somebody gave it meanwhile.
-        rustix::fs::fchmod(&file, Mode::from_raw_mode(0o600)).map_err(|e| failed("open", path, e))?;
+        // Whoever made it with another mode: from now on others cannot open it.
+        let private = Mode::from_raw_mode(0o600);
+        let mode = rustix::fs::fstat(&file).map_err(|e| failed("look at", path, e))?.st_mode;
+        if mode & 0o777 != private.as_raw_mode() {
+            rustix::fs::fchmod(&file, private).map_err(|e| failed("open", path, e))?;
+        }
         let start = Instant::now();
         loop {
             match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
