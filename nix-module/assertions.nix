@@ -59,8 +59,13 @@ in
     lib.optional (manifest.host != cfg.host) (never ''
       pkeys.bundle was rendered for the host `${manifest.host}`, and this host is `${cfg.host}`.
       Use bundles/${cfg.host}, or set pkeys.host.'')
+    ++ lib.optional (manifest ? fleet && cfg.fleet != manifest.fleet) (never ''
+      pkeys.bundle is of the fleet ${manifest.fleet}, and pkeys.fleet is ${
+        if cfg.fleet == null then "null" else cfg.fleet
+      }.
+      Use the bundle of this repository, or remove pkeys.fleet.'')
     ++ lib.optional (cfg.trustedSigners == [ ]) (never ''
-      pkeys.trustedSigners is empty: no bundle would count.
+      pkeys.trustedSigners is empty: no bundle would be valid.
       Put in the public keys that [signers] of pkeys.toml has.'')
     ++ lib.optional (cfg.identityPaths == [ ]) (never ''
       pkeys.identityPaths is empty: nothing could open the bundle.

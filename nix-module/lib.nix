@@ -136,6 +136,11 @@ rec {
     let
       file = bundle + "/manifest.json";
       manifest = builtins.fromJSON (builtins.readFile file);
+      # The first names no fleet.
+      formats = [
+        "pkeys-bundle/1"
+        "pkeys-bundle/2"
+      ];
       whole = [
         "format"
         "host"
@@ -147,9 +152,9 @@ rec {
       throw ''
         pkeys.bundle: there is no bundle at ${toString bundle}.
         Run `pkeys render ${host}`, and `git add` what it wrote: a flake sees only the files that git knows.''
-    else if !all (key: manifest ? ${key}) whole || manifest.format != "pkeys-bundle/1" then
+    else if !all (key: manifest ? ${key}) whole || !builtins.elem manifest.format formats then
       throw ''
-        pkeys.bundle: ${toString file} is not a manifest of the format pkeys-bundle/1.
+        pkeys.bundle: ${toString file} is not a manifest of the format ${builtins.concatStringsSep " or " formats}.
         Module and program must be of the same release: update one, then run `pkeys render --force ${host}`.''
     else
       manifest;

@@ -39,6 +39,18 @@ in
       description = "The host's name in `pkeys.toml`. A bundle that was rendered for another host is refused.";
     };
 
+    fleet = mkOption {
+      type = types.nullOr (types.strMatching "[0-9a-f]{32}");
+      default = config.pkeys.internal.manifest.fleet or null;
+      defaultText = lib.literalMD "the `fleet` of the bundle's `manifest.json`; `null` where that is of format 1";
+      example = "5b0e6cf5b7a5464a8a2f6d1f3f3e0c11";
+      description = ''
+        The `fleet` of `pkeys.toml`. A bundle of another fleet is refused, even if a trusted signer signed it for a host
+        of this name. Set it on a host without `pkeys.bundle`: such a host takes only pushed bundles, and without a fleet
+        only those of format 1.
+      '';
+    };
+
     bundle = mkOption {
       type = types.nullOr types.path;
       default = null;

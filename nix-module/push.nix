@@ -18,7 +18,10 @@ let
       SocketGroup = push.user;
       SocketMode = "0660";
       Accept = true;
-      MaxConnections = 4;
+      # A silent connection ends after 15 seconds; until then, this many do not keep another out.
+      MaxConnections = 32;
+      # Many connections at once must not make the socket fail for good.
+      TriggerLimitIntervalSec = 0;
     };
   };
   answer = {
@@ -75,6 +78,12 @@ in
       pkeys-report = listen "report" "Questions about secrets";
     };
 
+    # Of all connections together.
+    systemd.slices = {
+      "system-pkeys\\x2dreceive".sliceConfig.MemoryMax = "1G";
+      "system-pkeys\\x2dreport".sliceConfig.MemoryMax = "1G";
+    };
+
     systemd.services = {
       "pkeys-receive@" = lib.mkMerge [
         answer
@@ -94,6 +103,8 @@ in
             SuccessExitStatus = "3 4";
             # What is sent, its answer and the activation; a sender that hangs does not keep the place for ever.
             RuntimeMaxSec = "5min";
+            # Several times what the largest bundle needs.
+            MemoryMax = "512M";
           };
         }
       ];
@@ -108,6 +119,7 @@ in
             CapabilityBoundingSet = lib.mkForce [ "CAP_DAC_READ_SEARCH" ];
             ProtectSystem = lib.mkForce "strict";
             RuntimeMaxSec = "1min";
+            MemoryMax = "256M";
           };
         }
       ];

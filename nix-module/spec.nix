@@ -15,6 +15,7 @@ let
     inherit (cfg) host trustedSigners keepGenerations;
     inherit (cfg.internal) bundles;
     identities = map toString cfg.identityPaths;
+    ${if cfg.fleet == null then null else "fleet"} = cfg.fleet;
     secrets = entries cfg.internal.secrets (
       secret: files.spec secret // lib.optionalAttrs secret.neededForUsers { phase = "users"; }
     );

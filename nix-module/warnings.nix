@@ -61,5 +61,8 @@ in
     ++ map (swap: ''
       swapDevices has ${swap.device} without encryption: what services keep of secrets in their memory may be written
       there. Set randomEncryption.enable = true, or use zramSwap.'') plainSwap
+    ++ lib.optional (cfg.bundle == null && cfg.fleet == null) ''
+      pkeys.fleet is not set, and there is no pkeys.bundle to take it from: pushed bundles are refused, unless they are of
+      the first format. Set it to the `fleet` of pkeys.toml.''
   );
 }

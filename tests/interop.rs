@@ -85,6 +85,59 @@ fn keys_of_every_kind_that_ssh_keygen_makes_sign() {
     }
 }
 
+/// `pkeys-activate verify` of a bundle, with the signer that `ssh-keygen -Y sign` just signed it with.
+fn verified(sandbox: &Sandbox, bundle: &std::path::Path, signer: &str) -> common::Ran {
+    let signer = std::fs::read_to_string(sandbox.path(&format!("{signer}.key.pub"))).unwrap();
+    let mut command = sandbox.command_of(env!("CARGO_BIN_EXE_pkeys-activate"));
+    command.args(["verify", "--host", "web", "--signer", &signer, "--bundle"]).arg(bundle);
+    common::run_command(&mut command, b"")
+}
+
+fn sign(sandbox: &Sandbox, bundle: &std::path::Path, signer: &str) {
+    let (key, manifest) = (sandbox.path(&format!("{signer}.key")), bundle.join("manifest.json"));
+    std::fs::remove_file(bundle.join("manifest.json.sig")).unwrap();
+    let paths = [key.to_str().unwrap(), manifest.to_str().unwrap()];
+    run("ssh-keygen", &["-Y", "sign", "-q", "-n", "pkeys-bundle", "-f", paths[0], paths[1]], b"").good();
+}
+
+#[test]
+fn both_forms_of_an_ecdsa_signature_that_ssh_keygen_makes_are_valid() {
+    let sandbox = Sandbox::new();
+    rendered(&sandbox);
+    sandbox.ssh_key("curve", "ecdsa");
+    let bundle = sandbox.repo().join("bundles/web");
+    // With s or n-s, as it happens: OpenSSH makes either, so neither can be refused.
+    for _ in 0..16 {
+        sign(&sandbox, &bundle, "curve");
+        verified(&sandbox, &bundle, "curve").good();
+    }
+}
+
+#[test]
+fn a_signature_of_another_version_is_refused() {
+    use base64::{Engine, prelude::BASE64_STANDARD};
+    let sandbox = Sandbox::new();
+    rendered(&sandbox);
+    sandbox.ssh_key("signer", "ed25519");
+    let bundle = sandbox.repo().join("bundles/web");
+    sign(&sandbox, &bundle, "signer");
+    verified(&sandbox, &bundle, "signer").good();
+    let path = bundle.join("manifest.json.sig");
+    let armor = std::fs::read_to_string(&path).unwrap();
+    let lines: Vec<_> = armor.lines().collect();
+    let bytes = BASE64_STANDARD.decode(lines[1..lines.len() - 1].concat()).unwrap();
+    assert_eq!(bytes[..10], *b"SSHSIG\x00\x00\x00\x01");
+    // The version is not part of what is signed.
+    for version in [0, 2] {
+        let text = BASE64_STANDARD.encode([&bytes[..9], &[version], &bytes[10..]].concat());
+        let text: Vec<_> = text.as_bytes().chunks(70).map(|line| std::str::from_utf8(line).unwrap()).collect();
+        let whole = [&lines[..1], &text[..], &lines[lines.len() - 1..]].concat().join("\n");
+        std::fs::write(&path, whole + "\n").unwrap();
+        let ran = verified(&sandbox, &bundle, "signer");
+        assert!(ran.status == 1 && ran.err.contains("manifest.json.sig "), "{version}: {ran:?}");
+    }
+}
+
 #[test]
 fn local_secrets_open_with_age_and_secrets_made_with_age_are_read() {
     let sandbox = Sandbox::new();

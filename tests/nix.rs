@@ -242,6 +242,20 @@ fn the_expected_units_are_kept_from_what_the_module_says() {
     }
 }
 
+/// Four silent connections kept every other out, and nothing bounded the memory that a connection could use.
+#[test]
+fn connections_are_bounded_in_memory_and_time_and_leave_room_for_others() {
+    for name in ["receive", "report"] {
+        let unit = |file: String| std::fs::read_to_string(expected("systemd").join("units").join(file)).unwrap();
+        let (socket, service) = (unit(format!("pkeys-{name}.socket")), unit(format!("pkeys-{name}@.service")));
+        let places = socket.lines().find_map(|line| line.strip_prefix("MaxConnections=")).unwrap();
+        assert!(places.parse::<u32>().unwrap() >= 16, "{socket}");
+        assert!(socket.contains("\nTriggerLimitIntervalSec=0\n"), "many connections do not end the socket: {socket}");
+        assert!(service.contains("\nMemoryMax=") && service.contains("\nRuntimeMaxSec="), "{service}");
+        assert!(unit(format!("system-pkeys\\x2d{name}.slice")).contains("\nMemoryMax="));
+    }
+}
+
 #[test]
 fn the_unit_is_sandboxed_and_the_program_needs_no_more() {
     let place = units("systemd");

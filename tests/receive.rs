@@ -122,6 +122,51 @@ fn an_older_bundle_comes_back_only_when_it_is_asked_for() {
     assert!(answer["error"].as_str().unwrap().contains("the host's system has generation 7"), "{answer}");
 }
 
+/// The four entries that `pkeys push` sends, made with tar: the bundle, and the manifest that it replaces.
+fn tar_that_replaces(machine: &Machine, replaces: &str) -> Vec<u8> {
+    std::fs::write(machine.root().join("sent/replaces"), replaces).unwrap();
+    let mut command = std::process::Command::new("tar");
+    command.args(["--format=ustar", "-C"]).arg(machine.root().join("sent"));
+    let output =
+        command.args(["-c", "manifest.json", "manifest.json.sig", "replaces", "secrets.age"]).output().unwrap();
+    std::fs::remove_file(machine.root().join("sent/replaces")).unwrap();
+    output.stdout
+}
+
+#[test]
+fn a_sender_that_saw_another_bundle_is_refused_whatever_its_generation() {
+    let machine = machine();
+    let digest = |path: &str| {
+        let said = common::run("sha256sum", &[machine.root().join(path).join("manifest.json")], b"").good();
+        said.split(' ').next().unwrap().to_owned()
+    };
+    // One operator's push, made from what the host's system has.
+    let first = digest("b");
+    machine.bundle("sent", &Bundle::of(2, &[("a", b"two")]));
+    refused(&machine, &tar_that_replaces(&machine, "none"), "the host has another bundle than the sender saw");
+    let two = tar_that_replaces(&machine, &first);
+    send(&machine, &two, &[]).0.good();
+    assert_eq!(machine.read("run/pkeys/secrets/a"), b"two");
+    // The same again: whatever was seen, it is what the host has.
+    assert_eq!(send(&machine, &two, &[]).1["accepted"], true);
+    // Another operator's, later and of a higher generation, made from the same: it would take the first one's back.
+    let second = digest("sent");
+    machine.bundle("sent", &Bundle::of(3, &[("a", b"three")]));
+    let late = tar_that_replaces(&machine, &first);
+    refused(&machine, &late, "the host has another bundle than the sender saw");
+    let (_, answer) = send(&machine, &late, &["--allow-rollback"]);
+    assert_eq!((&answer["accepted"], &answer["previous"]), (&json!(false), &json!(2)), "{answer}");
+    assert!(answer["hint"].as_str().unwrap().contains("git pull"), "{answer}");
+    assert_eq!(machine.read("run/pkeys/secrets/a"), b"two");
+    send(&machine, &tar_that_replaces(&machine, &second), &[]).0.good();
+    // One that does not say what it saw goes by generations alone.
+    machine.bundle("sent", &Bundle::of(4, &[("a", b"four")]));
+    send(&machine, &tar(&machine), &[]).0.good();
+    assert_eq!(machine.read("run/pkeys/secrets/a"), b"four");
+    machine.bundle("sent", &Bundle::of(5, &[("a", b"five")]));
+    refused(&machine, &tar_that_replaces(&machine, &first.to_uppercase()), "neither a SHA-256");
+}
+
 #[test]
 fn a_host_that_does_not_look_there_says_so() {
     let machine = machine();
@@ -163,7 +208,8 @@ fn killed_at_every_step_the_stored_bundle_is_the_old_or_the_new_one() {
             send(&machine, &bytes, &[]).0.good();
             assert_eq!(machine.read("run/pkeys/secrets/a"), b"three", "{call} {number}");
             let left = common::files_below(&machine.root().join("var"));
-            assert_eq!(left.len(), 4, "{call} {number}: {left:?}");
+            // The bundle, the ledger of links, what was installed.
+            assert_eq!(left.len(), 5, "{call} {number}: {left:?}");
             if ran.status != 137 {
                 break;
             }

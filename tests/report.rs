@@ -55,7 +55,15 @@ fn a_whole_host_says_what_it_has_and_no_byte_is_changed() {
     assert!(!told.to_string().contains("hunter2") && !told.to_string().contains(hash), "{told}");
     assert_eq!(told["format"], "pkeys-report/1");
     assert_eq!((&told["host"], &told["error"]), (&json!("web"), &Value::Null));
-    assert_eq!(told["candidate"]["generation"], 3);
+    let candidate = &told["candidate"];
+    assert_eq!(candidate["generation"], 3);
+    // The public half whole, so that it can be verified, and named in what is pushed next.
+    for (name, file) in [("manifest", "b/manifest.json"), ("signature", "b/manifest.json.sig")] {
+        assert_eq!(candidate[name].as_str().unwrap().as_bytes(), machine.read(file), "{name}");
+    }
+    let digest = common::run("sha256sum", &[machine.root().join("b/manifest.json")], b"").good();
+    assert!(digest.starts_with(candidate["sha256"].as_str().unwrap()), "{digest} {candidate}");
+    assert_eq!(told["formats"], json!(["pkeys-bundle/1", "pkeys-bundle/2"]));
     assert_eq!(told["installed"], json!({ "secrets": 3, "authorizedKeys": 3 }));
     assert_eq!(told["files"], json!({ "authorized_keys/ann": [], "secrets/a": [], "secrets/b": [] }));
     assert_eq!(told["authorizedKeys"], json!({ "ann": ["ssh-ed25519 AAAA ann laptop"] }));
@@ -102,6 +110,33 @@ fn secrets_of_before_and_keys_of_now_are_two_generations() {
     // Made by a version that wrote nothing down.
     std::fs::remove_file(machine.root().join("run/pkeys/generation")).unwrap();
     assert_eq!(report(&machine)["installed"], json!({ "secrets": null, "authorizedKeys": null }));
+}
+
+#[test]
+fn a_host_without_a_trusted_bundle_says_which_signer_it_saw() {
+    let machine = Machine::new();
+    machine.bundle("b", &Bundle { signer: "stranger", ..Bundle::of(3, &[("a", b"one")]) });
+    machine.spec(json!({}));
+    let fingerprint = |name: &str| {
+        let public = machine.sandbox.path(&format!("{name}.key.pub"));
+        let said = common::run("ssh-keygen", &["-lf", public.to_str().unwrap()], b"").good();
+        said.split(' ').nth(1).unwrap().to_owned()
+    };
+    let why = format!(
+        "it is signed by {}, which is not a trusted signer (trusted: {})",
+        fingerprint("stranger"),
+        fingerprint("signer")
+    );
+    let told = report(&machine);
+    assert!(told["rejected"].to_string().contains(&why), "{told}");
+    assert_eq!(told["candidate"], Value::Null);
+    let ran = machine.install(&[]);
+    assert!(ran.status == 1 && ran.err.contains(&why), "{ran:?}");
+    // What only claims to be theirs is told apart.
+    let manifest = machine.root().join("b/manifest.json");
+    let text = std::fs::read_to_string(&manifest).unwrap().replace("by hand", "by me");
+    std::fs::write(manifest, text).unwrap();
+    assert!(report(&machine)["rejected"].to_string().contains("it names as its signer SHA256:"));
 }
 
 /// What a forced command lets a login do.

@@ -2,16 +2,15 @@
 
 use crate::activate::candidates::{Choice, choose};
 use crate::activate::contents::Contents;
+use crate::activate::fleet::Memory;
 use crate::activate::generation::{self, Store};
+use crate::activate::lock::{Lock, PATIENCE};
 use crate::activate::outcome::{Outcome, Status};
 use crate::activate::record::Record;
 use crate::activate::root::Root;
-use crate::activate::tree::failed;
 use crate::activate::{Phase, Spec, changes, host_key, links};
-use crate::base::{Error, Result, files};
+use crate::base::{Error, Result};
 use crate::bundle::Identity;
-use rustix::fs::{Mode, OFlags};
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -39,27 +38,38 @@ pub fn prepare(options: &Options) -> Result<()> {
         return Ok(());
     }
     let root = Root::open(None)?;
-    let _lock = lock(&root)?;
+    let _lock = Lock::take(&root, PATIENCE)?;
     Store::open(&root, options.phase, true).map(drop)
 }
 
 /// Activates a spec. A failure is an outcome too: it says what was rejected and why.
 pub fn install(spec: &Spec, options: &Options) -> Outcome {
+    let locked = || {
+        let root = Root::open(options.root.as_deref())?;
+        let lock = if options.dry_run { None } else { Some(Lock::take(&root, PATIENCE)?) };
+        Ok((root, lock))
+    };
+    match locked() {
+        Ok((root, _lock)) => install_locked(spec, options, &root),
+        Err(e) => Outcome::failed(&e),
+    }
+}
+
+/// [`install`] for a caller that holds the lock.
+pub(super) fn install_locked(spec: &Spec, options: &Options, root: &Root) -> Outcome {
     let mut outcome = Outcome::default();
-    if let Err(e) = run(spec, options, &mut outcome) {
+    if let Err(e) = run(spec, options, root, &mut outcome) {
         outcome.problems.push(e.one_line());
     }
     outcome
 }
 
-fn run(spec: &Spec, options: &Options, outcome: &mut Outcome) -> Result<()> {
-    let root = Root::open(options.root.as_deref())?;
+fn run(spec: &Spec, options: &Options, root: &Root, outcome: &mut Outcome) -> Result<()> {
     let phase = options.phase;
-    let _lock = if options.dry_run { None } else { Some(lock(&root)?) };
-    let Choice { best, authentic, rejected } = choose(spec, &root, &options.identities);
-    outcome.rejected = rejected;
+    let Choice { best, authentic, digest, rejected, notes } = choose(spec, root, &options.identities);
+    (outcome.rejected, outcome.notes) = (rejected, notes);
     let Some(authentic) = authentic else {
-        return Err(Error::new("no bundle counts; nothing was changed"));
+        return Err(Error::new("no valid bundle; nothing was changed"));
     };
     let keys_only = best.is_none();
     if keys_only && phase == Phase::Users {
@@ -83,7 +93,7 @@ fn run(spec: &Spec, options: &Options, outcome: &mut Outcome) -> Result<()> {
     outcome.users = number_in("authorized_keys");
 
     let privileged = rustix::process::geteuid().is_root();
-    let old = generation::current(&root, phase)?;
+    let old = generation::current(root, phase)?;
     let old = old.as_ref().map(|(_, fd)| fd);
     let changes = changes::compare(old, &files, keys_only, privileged);
     (outcome.restart_units, outcome.reload_units) = changes::units(&files, &changes, old.is_some());
@@ -99,7 +109,7 @@ fn run(spec: &Spec, options: &Options, outcome: &mut Outcome) -> Result<()> {
     // be queued are remembered by the new generation.
     let queued = match &options.queue_units {
         Some(directory) if !outcome.restart_units.is_empty() || !outcome.reload_units.is_empty() => {
-            queue(&root, directory, options.dry_run, outcome)
+            queue(root, directory, options.dry_run, outcome)
         }
         _ => Ok(()),
     };
@@ -107,7 +117,7 @@ fn run(spec: &Spec, options: &Options, outcome: &mut Outcome) -> Result<()> {
     let filled = if options.dry_run {
         None
     } else {
-        let store = Store::open(&root, phase, options.root.is_none())?;
+        let store = Store::open(root, phase, options.root.is_none())?;
         let record = Record {
             secrets: outcome.generation.or(before.secrets),
             authorized_keys: (phase == Phase::Services).then_some(authentic.generation),
@@ -117,9 +127,16 @@ fn run(spec: &Spec, options: &Options, outcome: &mut Outcome) -> Result<()> {
         let new = store.fill(&files, old.filter(|_| keys_only), &record)?;
         Some((store, new))
     };
+    // Before the switch: a run that is killed after it must not forget.
+    if filled.is_some()
+        && phase == Phase::Services
+        && let Err(e) = Memory::add(root, spec, authentic.fleet.as_ref(), &digest)
+    {
+        outcome.problems.push(format!("what was installed cannot be remembered: {}", e.one_line()));
+    }
     if let (Phase::Services, Some(settings), Some((.., secrets))) = (phase, &spec.host_key, &best)
         && let Some(private) = secrets.new_host_key()
-        && let Err(e) = host_key::put(&root, &settings.path, private, options.dry_run)
+        && let Err(e) = host_key::put(root, &settings.path, private, options.dry_run)
     {
         outcome.problems.push(format!("the new SSH host key: {}", e.one_line()));
     }
@@ -130,7 +147,7 @@ fn run(spec: &Spec, options: &Options, outcome: &mut Outcome) -> Result<()> {
     if let Err(e) = queued {
         outcome.problems.push(format!("units to restart or reload: {}", e.one_line()));
     }
-    outcome.problems.extend(links::settle(&root, spec, phase, &files, keys_only, options.dry_run));
+    outcome.problems.extend(links::settle(root, spec, phase, &files, keys_only, options.dry_run));
     if let Some((store, new)) = filled
         && let Err(e) = store.prune(new, spec.keep_generations)
     {
@@ -148,14 +165,4 @@ fn run(spec: &Spec, options: &Options, outcome: &mut Outcome) -> Result<()> {
 fn queue(root: &Root, directory: &Path, dry_run: bool, outcome: &Outcome) -> Result<()> {
     let directory = root.directory(directory, true)?.ok_or_else(|| Error::new("the lists' directory vanished"))?;
     changes::queue(&directory, dry_run, &outcome.restart_units, &outcome.reload_units)
-}
-
-/// Waits until no other activation runs.
-fn lock(root: &Root) -> Result<OwnedFd> {
-    let path = Path::new("/run/pkeys.lock");
-    let (run, name) = root.parent(path, true)?.ok_or_else(|| Error::new("/run vanished"))?;
-    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let fd = rustix::fs::openat(run, name, flags, Mode::from_raw_mode(0o600)).map_err(|e| failed("open", path, e))?;
-    files::lock(&fd).map_err(|e| failed("lock", path, e))?;
-    Ok(fd)
 }

@@ -1,4 +1,4 @@
-//! The host's side: picks the bundle that counts, opens it, and puts every file in place.
+//! The host's side: picks the bundle to install, decrypts it, and puts every file in place.
 //!
 //! The only room that touches a host's file system. May import `base` and `bundle`. Decides first (`candidates`,
 //! `contents`: what each file will be), then acts (`generation`, `links`). All paths are reached through opened
@@ -10,12 +10,15 @@ mod changes;
 mod confine;
 mod console;
 mod contents;
+mod fleet;
 #[cfg(all(any(test, fuzzing), feature = "operator"))]
 pub(crate) mod fuzzing;
 mod generation;
 mod host_key;
+mod idle;
 mod install;
 mod links;
+mod lock;
 mod make_identity;
 mod outcome;
 mod owners;
@@ -33,6 +36,7 @@ mod units;
 pub use asked::Asked;
 pub use confine::{confine, only_read};
 pub use console::given;
+pub use idle::IdleLimit;
 pub use install::{Options, install, prepare};
 pub use make_identity::make_identity;
 pub use outcome::{Outcome, Status};

@@ -1,15 +1,16 @@
 //! Taking a bundle that was pushed: verified and opened before anything is stored, then installed.
 
-use crate::activate::candidates::{Candidates, load, open_with};
+use crate::activate::candidates::{Candidate, Candidates, format_1_is_over, load, open_with};
+use crate::activate::install::install_locked;
+use crate::activate::lock::{Lock, PATIENCE};
 use crate::activate::root::Root;
 use crate::activate::tree::{self, failed};
-use crate::activate::{Options, Outcome, Spec, Status, install};
-use crate::base::{Error, Result, files};
-use crate::bundle::{MANIFEST, MAX_PAYLOAD, PAYLOAD, SIGNATURE, Signers, transport};
-use rustix::fs::{Mode, OFlags};
+use crate::activate::{Options, Outcome, Spec, Status};
+use crate::base::{Error, Result};
+use crate::bundle::{MANIFEST, MAX_PAYLOAD, Manifest, PAYLOAD, SIGNATURE, Signers, transport};
 use serde::Serialize;
 use std::io::Read;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::Command;
 
@@ -39,8 +40,9 @@ impl Received {
     }
 }
 
-/// Reads a bundle, stores it under the state directory if it counts, installs it, and restarts the units that want it.
-/// An older bundle than the host has is refused, unless a rollback is allowed.
+/// Reads a bundle, stores it under the state directory if it may be installed here, installs it, and restarts the units
+/// that want it. An older bundle than the host has is refused, unless a rollback is allowed; so is any bundle whose sender
+/// saw another one on the host.
 pub fn receive(spec: &Spec, root: Option<&Path>, allow_rollback: bool, mut input: impl Read) -> Received {
     let mut received = Received::default();
     if let Err(e) = run(spec, root, allow_rollback, &mut input, &mut received) {
@@ -58,36 +60,51 @@ fn run(
     input: impl Read,
     received: &mut Received,
 ) -> Result<()> {
-    let (signed, payload) = transport::receive(input)?;
-    let found = signed.authenticate(&spec.host, &Signers::parse(&spec.trusted_signers)?)?;
-    found.check(&payload)?;
-    received.generation = Some(found.manifest.generation);
-    let at = spec.state_directory.join("bundle");
-    if !spec.bundles.contains(&at) {
-        return Err(Error::new(format!("this host does not look for bundles at {}", at.display()))
-            .hint("add it to `bundles` of its spec; the NixOS module does"));
-    }
+    let at = spec.pushed();
+    let signers = Signers::parse(&spec.trusted_signers)?;
+    let mut found = None;
+    let sent = transport::receive_checked(input, |signed| {
+        let authentic = signed.authenticate(&spec.host, spec.fleet.as_ref(), &signers)?;
+        received.generation = Some(authentic.manifest.generation);
+        if !spec.bundles.contains(&at) {
+            return Err(Error::new(format!("this host does not look for bundles at {}", at.display()))
+                .hint("add it to `bundles` of its spec; the NixOS module does"));
+        }
+        let size = authentic.manifest.payload.size;
+        found = Some(authentic);
+        Ok(Some(size))
+    })?;
+    let found = found.ok_or_else(|| Error::new("what was sent is not a whole bundle"))?;
+    found.check(&sent.payload)?;
     let root = Root::open(place)?;
     let state = root.directory(&spec.state_directory, true)?;
     let state = state.ok_or_else(|| Error::new("the state directory vanished"))?;
-    let _lock = lock(&state, &spec.state_directory)?;
+    // Until the end of the installation: nothing else replaces or reads the stored bundle meanwhile.
+    let _lock = Lock::take(&root, PATIENCE)?;
     tree::remove_unfinished(state.as_fd(), "bundle").map_err(|e| failed("write", &at, e))?;
-    open_with(&payload, &found, &load(spec, &root))?;
 
-    let Candidates { authentic: there, unreadable, .. } = Candidates::look(spec, &root);
-    if let Some(e) = unreadable {
+    let candidates = Candidates::look(spec, &root);
+    if let Some(e) = candidates.unreadable {
         return Err(e.context("what the host has cannot be compared"));
     }
-    received.previous = there.first().map(|(_, there)| there.manifest.generation);
-    if there.first().is_none_or(|(_, there)| there.manifest != found.manifest) {
-        let own = there.iter().find(|(directory, _)| **directory != at).map(|(_, own)| own.manifest.generation);
-        may_replace(found.manifest.generation, received.previous, own, allow_rollback)?;
-        let files = [(MANIFEST, &signed.manifest[..]), (SIGNATURE, &signed.signature), (PAYLOAD, &payload)];
+    received.previous = candidates.authentic.first().map(|best| best.authentic.manifest.generation);
+    candidates.check(&found, None)?;
+    open_with(&sent.payload, &found, &load(spec, &root))?;
+    let best = candidates.authentic.first().map(|best| &best.signed.manifest[..]);
+    if best != Some(&sent.signed.manifest) {
+        if sent.replaces.as_ref().is_some_and(|replaces| !replaces.matches(best)) {
+            return Err(Error::new("the host has another bundle than the sender saw")
+                .hint("`git pull`, and run it again: what the host has would be lost"));
+        }
+        may_replace(&found.manifest, &candidates.authentic, &at, allow_rollback)?;
+        let files =
+            [(MANIFEST, &sent.signed.manifest[..]), (SIGNATURE, &sent.signed.signature), (PAYLOAD, &sent.payload)];
         tree::replace_directory(state.as_fd(), "bundle", &files).map_err(|e| failed("write", &at, e))?;
     }
     received.accepted = true;
     let options = Options { root: place.map(Into::into), ..Options::default() };
-    let mut outcome = install(spec, &options);
+    drop(sent);
+    let mut outcome = install_locked(spec, &options, &root);
     if outcome.generation.is_some_and(|generation| generation < found.manifest.generation) {
         outcome.problems.push("what was sent is stored, but an older bundle is in use: see what was rejected".into());
         outcome.status = Status::Degraded;
@@ -99,31 +116,35 @@ fn run(
     Ok(())
 }
 
-/// Whether a bundle may replace what the host has; `own` is the generation of the system's own bundle.
-fn may_replace(new: u64, old: Option<u64>, own: Option<u64>, allow_rollback: bool) -> Result<()> {
-    let Some(old) = old.filter(|old| new <= *old) else { return Ok(()) };
-    if new == old {
+/// Whether a bundle may replace what the host has; those that are not at the place `at` are the system's own.
+fn may_replace(new: &Manifest, there: &[Candidate], at: &Path, allow_rollback: bool) -> Result<()> {
+    let Some(best) = there.first().map(|best| &best.authentic.manifest) else { return Ok(()) };
+    if new.fleet.is_none() && best.fleet.is_some() {
+        return Err(format_1_is_over());
+    }
+    let (new_one, old) = (new.generation, best.generation);
+    if new_one > old {
+        return Ok(());
+    }
+    if new_one == old {
         return Err(Error::new(format!("the host has another bundle of generation {old}"))
             .hint("two operators rendered at once: `git pull`, then `pkeys render --force`"));
     }
     if !allow_rollback {
-        return Err(Error::new(format!("the host has generation {old}, and this is the older {new}")).hint(
+        return Err(Error::new(format!("the host has generation {old}, and this is the older {new_one}")).hint(
             "render it again: a new rendering gets a higher generation. Or --allow-rollback, which may bring back keys \
              that were revoked",
         ));
     }
-    match own.filter(|own| *own >= new) {
-        Some(own) => Err(Error::new(format!("the host's system has generation {own}, which would stay in use"))
-            .hint("switch to an older NixOS generation, or render a new bundle")),
+    let own = there.iter().filter(|one| one.directory != at).map(|one| &one.authentic.manifest);
+    let mut stays = own.filter(|own| own.generation >= new_one && own.fleet.is_some() == new.fleet.is_some());
+    match stays.next() {
+        Some(own) => {
+            Err(Error::new(format!("the host's system has generation {}, which would stay in use", own.generation))
+                .hint("switch to an older NixOS generation, or render a new bundle"))
+        }
         None => Ok(()),
     }
-}
-
-fn lock(state: &OwnedFd, path: &Path) -> Result<OwnedFd> {
-    let readable = rustix::fs::openat(state, ".", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
-    let fd = readable.map_err(|e| failed("open", path, e))?;
-    files::lock(&fd).map_err(|e| failed("lock", path, e))?;
-    Ok(fd)
 }
 
 /// Asks systemd for what the changed files want. It answers when the jobs are queued, not when they are done.

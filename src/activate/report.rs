@@ -1,13 +1,13 @@
 //! What a host has: read from the spec and from what is really on disk, for `pkeys host check`. Changes nothing, waits
 //! for nobody, and says no secret and no hash of one.
 
-use crate::activate::candidates::{Candidates, load};
+use crate::activate::candidates::{self, Candidates, load};
 use crate::activate::placed::Placed;
 use crate::activate::record::Record;
 use crate::activate::root::Root;
 use crate::activate::{Spec, units};
 use crate::base::{Error, Result};
-use crate::bundle::Identity;
+use crate::bundle::{FORMAT_1, FORMAT_2, Identity, sha256_hex};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -26,8 +26,13 @@ pub struct Report {
     pub format: &'static str,
     /// The version of `pkeys-activate`.
     pub version: &'static str,
+    /// The bundle formats that this program takes.
+    pub formats: Vec<&'static str>,
     /// The host's name in its spec.
     pub host: String,
+    /// The fleet that the host belongs to: of its spec, or else of its system's own bundle. `None` while it takes only
+    /// bundles of format 1.
+    pub fleet: Option<String>,
     /// Why there is no report.
     pub error: Option<String>,
     /// What to do about that.
@@ -50,7 +55,7 @@ pub struct Report {
     pub units: Option<BTreeMap<String, String>>,
 }
 
-/// A bundle that counts.
+/// The best bundle of a host, with its public half whole: the operator can verify it, and see what it would replace.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Candidate {
@@ -58,6 +63,25 @@ pub struct Candidate {
     pub generation: u64,
     /// The digest of its encrypted half, as its public manifest has it: two bundles of one generation differ in it.
     pub payload: String,
+    /// The SHA-256 of `manifest.json`, in lower-case hex.
+    pub sha256: String,
+    /// The text of `manifest.json`.
+    pub manifest: String,
+    /// The text of `manifest.json.sig`.
+    pub signature: String,
+}
+
+impl Candidate {
+    fn of(best: &candidates::Candidate) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Self {
+            generation: best.authentic.manifest.generation,
+            payload: best.authentic.manifest.payload.sha256.clone(),
+            sha256: sha256_hex(&best.signed.manifest),
+            manifest: text(&best.signed.manifest),
+            signature: text(&best.signed.signature),
+        }
+    }
 }
 
 impl Report {
@@ -68,7 +92,13 @@ impl Report {
     }
 
     fn new(host: &str) -> Self {
-        Self { format: REPORT_FORMAT, version: env!("CARGO_PKG_VERSION"), host: host.into(), ..Self::default() }
+        Self {
+            format: REPORT_FORMAT,
+            version: env!("CARGO_PKG_VERSION"),
+            formats: vec![FORMAT_1, FORMAT_2],
+            host: host.into(),
+            ..Self::default()
+        }
     }
 }
 
@@ -86,19 +116,20 @@ fn run(spec: &Spec, place: Option<&Path>) -> Result<Report> {
         report.problems.extend(missing.iter().map(Error::one_line));
     }
     let candidates = Candidates::look(spec, &root);
-    report.rejected = candidates.rejected;
-    let best = candidates.authentic.into_iter().next().map(|(_, found)| found.manifest);
-    let mut placed = Placed::look(spec, &root, best.as_ref())?;
+    report.rejected.clone_from(&candidates.rejected);
+    report.fleet = candidates.fleet.as_ref().map(ToString::to_string);
+    report.candidate = candidates.authentic.first().map(Candidate::of);
+    let best = candidates.authentic.first().map(|best| &best.authentic.manifest);
+    let mut placed = Placed::look(spec, &root, best)?;
     for _ in 1..LOOKS {
         // An activation meanwhile removes what was being looked at.
         if placed.is_current(&root)? {
             break;
         }
-        placed = Placed::look(spec, &root, best.as_ref())?;
+        placed = Placed::look(spec, &root, best)?;
     }
     report.problems.extend(placed.problems);
     (report.installed, report.files, report.authorized_keys) = (placed.installed, placed.files, placed.authorized_keys);
-    report.candidate = best.map(|best| Candidate { generation: best.generation, payload: best.payload.sha256 });
     if place.is_none() {
         report.units = units::states(spec);
     }

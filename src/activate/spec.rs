@@ -1,7 +1,7 @@
 //! The spec: what the NixOS module wants of a host. JSON, without secrets. `docs/spec.md` describes it.
 
 use crate::base::error::is_field_name;
-use crate::base::{Error, HostName, Result, SecretName};
+use crate::base::{Error, FleetId, HostName, Result, SecretName, unique};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -16,6 +16,10 @@ pub struct Spec {
     /// The host's name; a bundle for another host is refused.
     #[cfg_attr(test, schemars(with = "String"))]
     pub host: HostName,
+    /// The fleet of the host; a bundle of another fleet is refused. Without it, that of the system's own bundle.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
+    pub fleet: Option<FleetId>,
     /// Directories that may hold a bundle. The highest generation that verifies and decrypts wins.
     pub bundles: Vec<PathBuf>,
     /// Private keys that open it, tried in order: SSH host keys, age identity files.
@@ -23,11 +27,11 @@ pub struct Spec {
     /// SSH public keys whose signature on a bundle counts.
     pub trusted_signers: Vec<String>,
     /// How secrets are placed, by their name in the bundle. A secret that is not named here is root:root 0400.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "unique::map")]
     #[cfg_attr(test, schemars(with = "BTreeMap<String, Secret>"))]
     pub secrets: BTreeMap<SecretName, Secret>,
     /// Files that are made from secrets on the host, by their name.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "unique::map")]
     #[cfg_attr(test, schemars(with = "BTreeMap<String, Template>"))]
     pub templates: BTreeMap<SecretName, Template>,
     /// Where a new SSH host key that comes with the bundle is put. Without it, none is taken.
@@ -174,6 +178,11 @@ impl Spec {
         })?;
         spec.check()?;
         Ok(spec)
+    }
+
+    /// Where a pushed bundle is stored.
+    pub(super) fn pushed(&self) -> PathBuf {
+        self.state_directory.join("bundle")
     }
 }
 

@@ -11,6 +11,7 @@ pub mod parallel;
 pub mod places;
 pub mod process;
 pub mod secret;
+pub mod unique;
 
 pub use error::{Error, Result};
 pub use name::{FleetId, HostName, KeyLabel, SecretName, UserName};

@@ -3,13 +3,15 @@
 use crate::base::{Error, Result, SecretBytes};
 use crate::bundle::{Identity, Recipient, check_mixture, header};
 use age::secrecy::SecretString;
-use age::{DecryptError, Decryptor, EncryptError, Encryptor, armor::ArmoredReader};
+use age::{DecryptError, EncryptError, Encryptor, armor::ArmoredReader};
+use std::borrow::Cow;
 use std::io::{Read, Write};
 
 /// Encrypts to all recipients, as a binary age file. `callbacks` speak for age plugins.
 ///
 /// # Errors
-/// When there is no recipient, post-quantum recipients stand beside others, or a plugin is missing or fails.
+/// If there is no recipient or more than a header may have, post-quantum recipients stand beside others, or a plugin is
+/// missing or fails.
 pub fn encrypt(plaintext: &SecretBytes, recipients: &[Recipient], callbacks: impl age::Callbacks) -> Result<Vec<u8>> {
     check_mixture(recipients)?;
     let recipients: Vec<_> = recipients.iter().map(|r| r.to_age(callbacks.clone())).collect::<Result<_>>()?;
@@ -28,7 +30,8 @@ pub fn encrypt(plaintext: &SecretBytes, recipients: &[Recipient], callbacks: imp
         .wrap_output(&mut file)
         .and_then(|mut writer| writer.write_all(plaintext.expose()).and_then(|()| writer.finish()))
         .map_err(|e| Error::new(format!("encryption failed: {}", e.kind())))?;
-    Ok(file)
+    // Never a file that cannot be decrypted again.
+    header::measure(&file).map(|_| file)
 }
 
 /// Encrypts behind a passphrase, armored: `age -d` asks for it.
@@ -51,7 +54,7 @@ pub fn lock(plain: &SecretBytes, passphrase: &SecretBytes) -> Result<Vec<u8>> {
 /// is authentic.
 ///
 /// # Errors
-/// When no identity fits, or the file is damaged or larger than `limit`.
+/// If no identity fits, the file is damaged, its header is too large, or its content is larger than `limit`.
 pub fn decrypt(file: &[u8], identities: &[Identity], limit: usize) -> Result<SecretBytes> {
     let explain = |e: DecryptError| match e {
         DecryptError::NoMatchingKeys => Error::new("no identity here can decrypt it"),
@@ -59,31 +62,31 @@ pub fn decrypt(file: &[u8], identities: &[Identity], limit: usize) -> Result<Sec
         DecryptError::MissingPlugin { .. } => {
             Error::new("the age plugin is not installed").hint("install it, or on a host name it in `pkeys.plugins`")
         }
-        // From memory, reading fails only where the file ends too early.
-        DecryptError::InvalidHeader | DecryptError::UnknownFormat | DecryptError::Io(_) => {
-            Error::new("it is not an age file")
-        }
+        // A stanza of an identity's own kind that is malformed.
+        DecryptError::InvalidHeader => Error::new("it is not an age file"),
         DecryptError::InvalidMac => Error::new("its header is damaged or was changed"),
         _ => Error::new("decryption failed"),
     };
-    let mut plain = Vec::new();
-    // Blanks around armor are allowed.
-    let text = file.trim_ascii();
-    let file = if text.starts_with(b"-----BEGIN") {
-        let read = ArmoredReader::new(text).take(file.len() as u64 + 1).read_to_end(&mut plain);
-        read.map_err(|_| Error::new("its armor is damaged"))?;
-        plain.as_slice()
-    } else {
-        file
-    };
-    let decryptor = Decryptor::new_buffered(file).map_err(explain)?;
-    if !header::stanzas_end(file) {
-        return Err(Error::new("it is not an age file"));
-    }
+    let file = without_armor(file)?;
+    let decryptor = header::open(&file)?;
     if decryptor.is_scrypt() {
         return Err(Error::new("it is encrypted with a passphrase, not to recipients"));
     }
     let mut reader = decryptor.decrypt(identities.iter().map(Identity::as_age)).map_err(explain)?;
     SecretBytes::read_from(&mut reader, file.len(), limit)
         .map_err(|_| Error::new("its content is damaged, cut off or was changed"))
+}
+
+/// Returns the binary age file; blanks around armor are allowed.
+///
+/// # Errors
+/// If the armor is damaged.
+pub(super) fn without_armor(file: &[u8]) -> Result<Cow<'_, [u8]>> {
+    let text = file.trim_ascii();
+    if !text.starts_with(b"-----BEGIN") {
+        return Ok(file.into());
+    }
+    let mut binary = Vec::with_capacity(text.len() / 4 * 3);
+    ArmoredReader::new(text).read_to_end(&mut binary).map_err(|_| Error::new("its armor is damaged"))?;
+    Ok(binary.into())
 }

@@ -2,8 +2,9 @@
 
 use crate::base::{Error, Result, SecretBytes, SecretName};
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::ops::Range;
-use tar::{Archive, Builder, EntryType, Header};
+use tar::{Archive, Builder, EntryType, Header, PaxExtensions};
 
 /// The largest `secrets.age`, in bytes, and so the largest tar inside.
 pub const MAX_PAYLOAD: usize = 64 * 1024 * 1024;
@@ -12,6 +13,8 @@ const FOLDER: &str = "secrets/";
 const BLOCK: usize = 512;
 /// What ustar has room for in the last part of a path; a longer name goes into a pax header.
 const USTAR_NAME: usize = 100;
+/// The largest extension header: room for a path of 136 bytes, and what tar programs say of times and owners.
+const MAX_EXTENSION: u64 = 8 * 1024;
 
 /// Packs the secrets, in the order of their names, with nothing of time or place in the headers.
 ///
@@ -44,19 +47,34 @@ fn append(tar: &mut Builder<SecretBytes>, name: &str, bytes: &[u8]) -> std::io::
     tar.append(&header, bytes)
 }
 
-/// Where each secret's bytes lie in the tar. Everything that is not a plain `secrets/NAME` is refused.
+/// Returns where each secret's bytes lie in the tar. Everything that is not a plain `secrets/NAME` is refused.
+///
+/// Headers are read raw, because the crate reads extensions into memory whatever their size. One that holds the name of
+/// the next entry, as pax or GNU tar writes for names over 100 bytes, is bounded.
 pub(super) fn index(tar: &SecretBytes) -> Result<BTreeMap<SecretName, Range<usize>>> {
     let broken = |_| Error::new("the decrypted payload is not a tar archive");
     let mut found = BTreeMap::new();
+    let mut long_name: Option<Vec<u8>> = None;
     let mut archive = Archive::new(tar.expose());
-    for (number, entry) in archive.entries().map_err(broken)?.enumerate() {
-        let entry = entry.map_err(broken)?;
+    for (number, entry) in archive.entries().map_err(broken)?.raw(true).enumerate() {
+        let mut entry = entry.map_err(broken)?;
         let refused = |why| Error::new(format!("entry {} of the decrypted tar {why}", number + 1));
-        let path = entry.path_bytes();
-        if entry.header().entry_type() == EntryType::Directory && matches!(&*path, b"secrets" | b"secrets/") {
+        let kind = entry.header().entry_type();
+        if matches!(kind, EntryType::XHeader | EntryType::GNULongName) {
+            if entry.size() > MAX_EXTENSION {
+                return Err(refused("is an extension that is too large"));
+            }
+            let mut bytes = Vec::new();
+            entry.read_to_end(&mut bytes).map_err(broken)?;
+            let name = if kind == EntryType::XHeader { pax_path(&bytes) } else { Some(gnu_name(bytes)) };
+            long_name = name.ok_or_else(|| refused("is an extension that is not understood"))?.or(long_name);
             continue;
         }
-        if entry.header().entry_type() != EntryType::Regular {
+        let path = long_name.take().unwrap_or_else(|| entry.path_bytes().into_owned());
+        if kind == EntryType::Directory && matches!(&*path, b"secrets" | b"secrets/") {
+            continue;
+        }
+        if kind != EntryType::Regular {
             return Err(refused("is not a regular file"));
         }
         let name = path
@@ -72,7 +90,34 @@ pub(super) fn index(tar: &SecretBytes) -> Result<BTreeMap<SecretName, Range<usiz
             return Err(refused("has the name of an earlier one"));
         }
     }
+    if long_name.is_some() {
+        return Err(Error::new("the decrypted tar ends after the name of an entry"));
+    }
     Ok(found)
+}
+
+/// The path that a pax header gives the next entry, if it gives one; `None` if the header is damaged or would change what
+/// the next entry's bytes are.
+fn pax_path(header: &[u8]) -> Option<Option<Vec<u8>>> {
+    let mut path = None;
+    for extension in PaxExtensions::new(header) {
+        let extension = extension.ok()?;
+        match extension.key_bytes() {
+            b"path" => path = Some(extension.value_bytes().to_vec()),
+            b"size" => return None,
+            key if key.starts_with(b"GNU.sparse.") => return None,
+            _ => {}
+        }
+    }
+    Some(path)
+}
+
+/// The name that GNU tar gives the next entry: up to a zero byte.
+fn gnu_name(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
+    if bytes.last() == Some(&0) {
+        bytes.pop();
+    }
+    Some(bytes)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! A bundle's directory: the public half, which proves itself, and the encrypted half, which the public half names.
 
-use crate::base::{Error, HostName, Result, files};
+use crate::base::{Error, FleetId, HostName, Result, files};
 use crate::bundle::{MAX_PAYLOAD, Manifest, Payload, Signers};
 use std::path::Path;
 
@@ -47,29 +47,57 @@ impl Signed {
 
     /// Checks that a trusted signer signed the manifest, and that it is for `host`.
     ///
+    /// With a `fleet`, a bundle of another fleet is refused. A format 1 bundle names no fleet and is accepted: whether it
+    /// may be used is up to the caller, who must rank it below every format 2 bundle. Without a `fleet`, a bundle of any
+    /// fleet is accepted.
+    ///
     /// # Errors
-    /// Says which of it does not hold.
-    pub fn authenticate(&self, host: &HostName, signers: &Signers) -> Result<Authentic> {
+    /// Says which check failed.
+    pub fn authenticate(&self, host: &HostName, fleet: Option<&FleetId>, signers: &Signers) -> Result<Authentic> {
         let signer = signers.verify(&self.manifest, &self.signature)?;
         let manifest = Manifest::parse(&self.manifest)?;
         if manifest.host != *host {
             return Err(Error::new(format!("it is the bundle of {}, not of {host}", manifest.host))
                 .hint("each host gets its own bundle: bundles/HOST"));
         }
-        Ok(Authentic { manifest, signer })
+        let authentic = Authentic { manifest, signer };
+        match fleet {
+            Some(fleet) => authentic.check_fleet(fleet).map(|()| authentic),
+            None => Ok(authentic),
+        }
     }
 
-    /// [`Self::authenticate`], and that the encrypted half in the same directory is there and the right one.
+    /// [`Self::authenticate`], and checks that the encrypted file in the same directory is the one the manifest names.
     ///
     /// # Errors
-    /// Says which of it does not hold.
-    pub fn verify(&self, directory: &Path, host: &HostName, signers: &Signers) -> Result<Authentic> {
-        let authentic = self.authenticate(host, signers)?;
+    /// Says which check failed.
+    pub fn verify(
+        &self,
+        directory: &Path,
+        host: &HostName,
+        fleet: Option<&FleetId>,
+        signers: &Signers,
+    ) -> Result<Authentic> {
+        let authentic = self.authenticate(host, fleet, signers)?;
         authentic.payload(directory).map(|_| authentic)
     }
 }
 
 impl Authentic {
+    /// Checks that the bundle is of this fleet, or of format 1.
+    ///
+    /// # Errors
+    /// If it names another fleet.
+    pub fn check_fleet(&self, fleet: &FleetId) -> Result<()> {
+        match &self.manifest.fleet {
+            Some(other) if other != fleet => Err(Error::new(format!(
+                "it is a bundle of another fleet: {other}, not {fleet}"
+            ))
+            .hint("it was rendered from another repository; the `fleet` of pkeys.toml and of the host must be one")),
+            _ => Ok(()),
+        }
+    }
+
     /// Reads the encrypted half of the same bundle, and checks that it is the one that the manifest names.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use super::header::stanzas_end;
 use super::transport::{receive, send};
-use super::{Identity, MAX_PAYLOAD, Manifest, Signers, decrypt, identity, pack, public_key, sign, unpack};
+use super::{Identity, MAX_PAYLOAD, Manifest, Replaces, Signers, decrypt, identity, pack, public_key, sign, unpack};
 use crate::base::{SecretBytes, SecretName};
 use crate::fuzzing::{discreet, each, each_text};
 use ssh_key::PrivateKey;
@@ -75,11 +75,17 @@ pub fn archive(bytes: &[u8]) {
 pub fn transport(bytes: &[u8]) {
     each(bytes, |bytes| match receive(bytes) {
         Err(error) => discreet(&error),
-        Ok((signed, payload)) => {
+        Ok(got) => {
+            let replaces = got.replaces.as_ref().map(|replaces| match replaces {
+                Replaces::Nothing => "none",
+                Replaces::Manifest(digest) => digest,
+            });
             let mut sent = Vec::new();
-            send(&mut sent, &signed, &payload).expect("memory takes all");
-            let (again, same) = receive(&sent[..]).expect("what was sent is received");
-            assert!((&again.manifest, &again.signature, &same) == (&signed.manifest, &signed.signature, &payload));
+            send(&mut sent, &got.signed, &got.payload, replaces).expect("memory takes all");
+            let again = receive(&sent[..]).expect("what was sent is received");
+            let (one, two) = (&got.signed, &again.signed);
+            assert!((&one.manifest, &one.signature, &got.payload) == (&two.manifest, &two.signature, &again.payload));
+            assert_eq!(got.replaces, again.replaces);
         }
     });
 }

@@ -1,7 +1,7 @@
 //! Identities: the private keys that decrypt.
 
 use crate::base::{Error, Result, SecretBytes, files};
-use crate::bundle::{Recipient, hybrid};
+use crate::bundle::{Recipient, age_file, header, hybrid};
 use age::secrecy::SecretString;
 use std::path::Path;
 
@@ -134,7 +134,8 @@ fn no_identity(text: &str, place: &str) -> Error {
 
 fn behind_passphrase(bytes: &[u8], from: &str, callbacks: &impl age::Callbacks) -> Result<SecretBytes> {
     let broken = || Error::new(format!("{from} is not an identity behind a passphrase"));
-    let decryptor = age::Decryptor::new_buffered(age::armor::ArmoredReader::new(bytes)).map_err(|_| broken())?;
+    let file = age_file::without_armor(bytes).map_err(|_| broken())?;
+    let decryptor = header::open(&file).map_err(|_| broken())?;
     if !decryptor.is_scrypt() {
         return Err(broken().hint("it is encrypted to recipients; decrypt it with `age -d` first"));
     }

@@ -1,6 +1,6 @@
 //! `manifest.json`: the public half of a bundle.
 
-use crate::base::{Error, FleetId, HostName, Result, SecretName, UserName};
+use crate::base::{Error, FleetId, HostName, Result, SecretName, UserName, unique};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,6 +38,7 @@ pub struct Manifest {
     /// The secrets inside, sorted by name.
     pub secrets: Vec<SecretEntry>,
     /// The public keys that each user may log in with on this host: lines as in `authorized_keys`.
+    #[serde(deserialize_with = "unique::map")]
     pub authorized_keys: BTreeMap<UserName, Vec<String>>,
     /// The fingerprint of all that went in.
     pub inputs: String,
@@ -76,7 +77,7 @@ impl Manifest {
     /// Reads the file. Proves nothing about who wrote it.
     ///
     /// # Errors
-    /// If it is not a manifest of a known format, its generation is too high, or it names a secret twice.
+    /// If it is not a manifest of a known format, its generation is too high, or it names a secret, a user or a field twice.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         #[derive(Deserialize)]
         struct Format {
@@ -186,6 +187,17 @@ pub(super) mod tests {
         let mut twice = sample();
         twice.secrets.push(twice.secrets[0].clone());
         assert!(Manifest::parse(&twice.to_bytes()).is_err());
+        let user = "\"ann\": []";
+        let users = text.replace("\"authorized_keys\": {}", &format!("\"authorized_keys\": {{{user}, {user}}}"));
+        assert_ne!(users, text);
+        assert!(Manifest::parse(users.as_bytes()).is_err(), "a user twice");
+        assert!(Manifest::parse(users.replacen(&format!("{user}, "), "", 1).as_bytes()).is_ok());
+        for field in ["format", "host", "generation", "sha256", "reference", "authorized_keys"] {
+            let line = text.lines().find(|line| line.contains(&format!("\"{field}\":"))).unwrap();
+            let line = line.trim_end_matches(',');
+            let twice = text.replacen(line, &format!("{line},\n{line}"), 1);
+            assert!(Manifest::parse(twice.as_bytes()).is_err(), "{field} twice");
+        }
         let mut lines = sample();
         lines.authorized_keys.insert(UserName::new("u").unwrap(), vec!["a\nb".into()]);
         assert!(Manifest::parse(&lines.to_bytes()).is_err());

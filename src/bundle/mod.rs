@@ -14,6 +14,7 @@ pub mod identity;
 mod manifest;
 mod open;
 mod recipient;
+mod replaces;
 mod signature;
 pub mod transport;
 
@@ -24,4 +25,5 @@ pub use identity::Identity;
 pub use manifest::{FORMAT_1, FORMAT_2, MAX_GENERATION, Manifest, NEW_HOST_KEY, Payload, SecretEntry, sha256_hex};
 pub use open::{OpenBundle, open, unpack};
 pub use recipient::{Recipient, check_mixture};
+pub use replaces::{REPLACES, Replaces};
 pub use signature::{NAMESPACE, Signers, public_key, sign};

@@ -28,6 +28,11 @@ impl Signers {
         self.0.iter().any(|signer| signer.key_data() == key.key_data())
     }
 
+    /// The fingerprints of these keys.
+    pub fn fingerprints(&self) -> Vec<String> {
+        self.0.iter().map(|key| key.fingerprint(HashAlg::Sha256).to_string()).collect()
+    }
+
     /// Whether a signature over `bytes` is by one of these, and by which (its fingerprint).
     pub(super) fn verify(&self, bytes: &[u8], signature: &[u8]) -> Result<String> {
         let broken = || Error::new("manifest.json.sig is not an SSH signature");
@@ -38,18 +43,24 @@ impl Signers {
         if armored.strip_suffix(b"\n").unwrap_or(armored) != canonical.trim_end_matches('\n').as_bytes() {
             return Err(broken());
         }
+        if signature.version() != SshSig::VERSION {
+            return Err(Error::new("manifest.json.sig has an unknown version"));
+        }
         if signature.namespace() != NAMESPACE {
             return Err(Error::new(format!("the signature was made for something else than {NAMESPACE}")));
         }
-        let signer = self.0.iter().find(|key| key.key_data() == signature.public_key());
         let by = signature.public_key().fingerprint(HashAlg::Sha256);
-        let signer = signer.ok_or_else(|| {
-            Error::new(format!("it is signed by {by}, which is not a trusted signer"))
-                .hint("render it with a signing key that the host trusts, or add that key to the trusted signers")
-        })?;
-        signer
-            .verify(NAMESPACE, bytes, &signature)
-            .map_err(|_| Error::new("the signature does not fit manifest.json: it was changed or damaged"))?;
+        // Of a key that is not trusted too: whether it really signed is worth knowing.
+        let fits = PublicKey::from(signature.public_key().clone()).verify(NAMESPACE, bytes, &signature).is_ok();
+        if !self.0.iter().any(|key| key.key_data() == signature.public_key()) {
+            let how = if fits { "is signed by" } else { "names as its signer" };
+            let trusted = self.fingerprints().join(", ");
+            return Err(Error::new(format!("it {how} {by}, which is not a trusted signer (trusted: {trusted})"))
+                .hint("render it with a signing key that the host trusts, or add that key to the trusted signers"));
+        }
+        if !fits {
+            return Err(Error::new("the signature does not fit manifest.json: it was changed or damaged"));
+        }
         Ok(by.to_string())
     }
 }

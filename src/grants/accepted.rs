@@ -38,10 +38,9 @@ impl Trusted {
     /// # Errors
     /// Says which of it does not hold.
     pub fn authenticate(&self, host: &HostName, signed: &Signed) -> Result<Authentic> {
-        let authentic = signed.authenticate(host, &self.signers)?;
-        match &authentic.manifest.fleet {
-            Some(fleet) if *fleet == self.fleet => Ok(authentic),
-            Some(_) => Err(Error::new("it is a bundle of another fleet")),
+        let authentic = signed.authenticate(host, Some(&self.fleet), &self.signers)?;
+        match authentic.manifest.fleet {
+            Some(_) => Ok(authentic),
             None => Err(Error::new("it has format 1, which names no fleet")),
         }
     }

@@ -61,6 +61,6 @@ pub fn push(
     let known = known_hosts.map(|file| ["-o".into(), format!("GlobalKnownHostsFile=\"{}\"", file.display())]);
     let mut command = ssh::command(address, known.as_ref().map_or(&[], |options| &options[..]))?;
     command.arg(if allow_rollback { format!("{RECEIVE} --allow-rollback") } else { RECEIVE.into() });
-    let output = ssh::run(&mut command, |input| transport::send(input, signed, payload))?;
+    let output = ssh::run(&mut command, |input| transport::send(input, signed, payload, None))?;
     serde_json::from_slice(answer::line(&output)).map(Answer::plain).map_err(|_| answer::none(&output))
 }

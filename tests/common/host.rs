@@ -9,6 +9,8 @@ use std::process::Command;
 /// What a bundle is made of.
 pub struct Bundle<'a> {
     pub format: &'a str,
+    /// Format 2 names it.
+    pub fleet: Option<&'a str>,
     pub host: &'a str,
     pub generation: u64,
     pub secrets: Vec<(String, Vec<u8>)>,
@@ -18,12 +20,16 @@ pub struct Bundle<'a> {
     pub namespace: &'a str,
     /// A shell line that makes the tar `$T` from `secrets/`.
     pub tar: Option<&'a str>,
+    /// Instead of what age makes of that.
+    pub payload: Option<&'a [u8]>,
 }
 
 impl Bundle<'_> {
+    /// Of format 1, which names no fleet.
     pub fn of(generation: u64, secrets: &[(&str, &[u8])]) -> Self {
         Self {
             format: "pkeys-bundle/1",
+            fleet: None,
             host: "web",
             generation,
             secrets: secrets.iter().map(|(name, bytes)| ((*name).to_owned(), bytes.to_vec())).collect(),
@@ -32,7 +38,15 @@ impl Bundle<'_> {
             signer: "signer",
             namespace: "pkeys-bundle",
             tar: None,
+            payload: None,
         }
+    }
+}
+
+impl<'a> Bundle<'a> {
+    /// The same in format 2.
+    pub fn in_fleet(self, fleet: &'a str) -> Self {
+        Self { format: "pkeys-bundle/2", fleet: Some(fleet), ..self }
     }
 }
 
@@ -82,10 +96,13 @@ impl Machine {
         let recipient = self.sandbox.path(&format!("{}.key.pub", bundle.recipient));
         let tar = work.path().join("t");
         let arguments = ["-R", recipient.to_str().unwrap(), "-o", payload.to_str().unwrap(), tar.to_str().unwrap()];
-        run("age", &arguments, b"").good();
+        match bundle.payload {
+            Some(bytes) => std::fs::write(&payload, bytes).unwrap(),
+            None => drop(run("age", &arguments, b"").good()),
+        }
         let sum = run("sha256sum", &[&payload], b"").good();
         let recipient = run("ssh-keygen", &["-lf", recipient.to_str().unwrap()], b"").good();
-        let manifest = json!({
+        let mut manifest = json!({
             "format": bundle.format,
             "host": bundle.host,
             "generation": bundle.generation,
@@ -97,6 +114,9 @@ impl Machine {
             "authorized_keys": bundle.keys,
             "inputs": "by hand",
         });
+        if let Some(fleet) = bundle.fleet {
+            manifest["fleet"] = fleet.into();
+        }
         let path = into.join("manifest.json");
         let _ = std::fs::remove_file(into.join("manifest.json.sig"));
         std::fs::write(&path, manifest.to_string()).unwrap();

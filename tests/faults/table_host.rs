@@ -130,11 +130,11 @@ fn theirs_is_kept(world: &World) {
     assert_eq!(read(world, "run/pkeys.replaced-1/theirs").as_deref(), Some("kept"));
 }
 
-/// What was received is in the state directory, and no more: bundle and ledger.
+/// What was received is in the state directory, and no more: bundle, ledger, and what was installed.
 fn received(world: &World) {
     installed(world);
     let stored = crate::common::files_below(&world.sandbox.path("root/var"));
-    assert_eq!(stored.len(), 4, "{stored:?}");
+    assert_eq!(stored.len(), 5, "{stored:?}");
 }
 
 const fn host(command: &'static str, prepare: fn() -> World) -> Case {

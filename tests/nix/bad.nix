@@ -17,6 +17,18 @@ in
     module.networking.hostName = "db";
     fails = "rendered for the host `web`, and this host is `db`";
   };
+  other-fleet = {
+    module.pkeys.fleet = "00000000000000000000000000000000";
+    fails = "is of the fleet 5b0e6cf5b7a5464a8a2f6d1f3f3e0c11, and pkeys.fleet is 0000";
+  };
+  no-fleet-although-the-bundle-has-one = {
+    module.pkeys.fleet = null;
+    fails = "and pkeys.fleet is null";
+  };
+  no-fleet-and-no-bundle = {
+    module.pkeys.bundle = lib.mkForce null;
+    warns = "pkeys.fleet is not set";
+  };
   no-signer = {
     module.pkeys.trustedSigners = lib.mkForce [ ];
     fails = "pkeys.trustedSigners is empty";
@@ -125,6 +137,7 @@ in
     module = {
       users.users.ann.openssh.authorizedKeys.pkeys = true;
       pkeys.bundle = lib.mkForce null;
+      pkeys.fleet = "5b0e6cf5b7a5464a8a2f6d1f3f3e0c11";
     };
     fails = "pkeys.bundle is not set";
   };

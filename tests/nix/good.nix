@@ -34,6 +34,7 @@ in
   without-a-bundle-names-are-declared = {
     module.pkeys = {
       bundle = lib.mkForce null;
+      fleet = "5b0e6cf5b7a5464a8a2f6d1f3f3e0c11";
       secrets.tailscale-auth-key = { };
       secrets.pushed.restartUnits = [ "app.service" ];
     };

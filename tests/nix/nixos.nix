@@ -119,6 +119,7 @@ in
       };
       package = option types.anything pkgs.systemd;
       sockets = units { socketConfig = section; };
+      slices = units { sliceConfig = section; };
       timers = units { };
       paths = units { };
       mounts = option (types.listOf (

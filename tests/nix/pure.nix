@@ -73,6 +73,7 @@ let
       } == [ "/etc/a" ];
 
     a-manifest-is-read = (own.readManifest "web" ./fixtures/bundles/web).generation == 1;
+    a-manifest-of-the-first-format-is-read = !(own.readManifest "web" ./fixtures/format-1 ? fleet);
     a-missing-bundle-fails = fails (own.readManifest "web" ./fixtures/bundles/none);
     another-file-fails = fails (own.readManifest "web" ./fixtures/other);
   };

@@ -81,6 +81,9 @@ config:
   name: one: lib.nameValuePair "units/${name}.socket" (unit one (section "Socket" one.socketConfig))
 ) (lib.filterAttrs (_: one: one.socketConfig != { }) config.systemd.sockets)
 // lib.mapAttrs' (
+  name: one: lib.nameValuePair "units/${name}.slice" (unit one (section "Slice" one.sliceConfig))
+) config.systemd.slices
+// lib.mapAttrs' (
   name: user:
   lib.nameValuePair "authorized_keys.d/${name}" (lib.concatLines user.openssh.authorizedKeys.keys)
 ) (lib.filterAttrs (_: user: user.openssh.authorizedKeys.keys != [ ]) config.users.users)

@@ -2,7 +2,7 @@
 #![allow(missing_docs, reason = "the help texts are the documentation")]
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use pkeys::base::HostName;
+use pkeys::base::{FleetId, HostName};
 use std::path::PathBuf;
 
 /// Puts a host's secrets in place: verified, opened with the host's key, offline.
@@ -96,6 +96,9 @@ pub struct Receive {
     /// Take an older bundle than the host has; keys that were revoked since may come back
     #[arg(long)]
     pub allow_rollback: bool,
+    /// Give up when the sender is silent for this long
+    #[arg(long, value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub idle_limit: u64,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -114,6 +117,9 @@ pub struct Verify {
     /// The host that it must be for
     #[arg(long)]
     pub host: HostName,
+    /// The fleet that it must be of; any by default
+    #[arg(long)]
+    pub fleet: Option<FleetId>,
     /// A trusted SSH public key; can be given several times
     #[arg(long, required = true, value_name = "KEY")]
     pub signer: Vec<String>,

@@ -5,14 +5,16 @@
 
 use arguments::{Arguments, Command, Install, Place, Receive, Verify, When};
 use clap::Parser;
-use pkeys::activate::{Asked, Options, Outcome, Phase, Received, Report, Spec};
+use pkeys::activate::{Asked, IdleLimit, Options, Outcome, Phase, Received, Report, Spec};
 use pkeys::activate::{confine, given, install, only_read, prepare, receive, report};
 use pkeys::base::{Error, Result, files};
 use pkeys::bundle::{Manifest, Signed, Signers};
-use std::io::Write;
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::process::ExitCode;
 use std::rc::Rc;
+use std::time::Duration;
 
 /// Every freed buffer is wiped, those of libraries too.
 #[global_allocator]
@@ -124,13 +126,14 @@ fn run_install(arguments: &Install) -> Result<u8> {
 /// As the forced command of a login it also reports, if that was asked for.
 fn run_receive(arguments: &Receive) -> Result<u8> {
     let place = &arguments.place;
+    let idle = Duration::from_secs(arguments.idle_limit);
     let received = match asked() {
         Ok(Asked::Report) => return run_report(place),
         Ok(Asked::Receive) => read_spec(&place.spec).map_or_else(
             |e| Received::refused(&e),
             |spec| {
                 confined(&spec, &Options { root: place.root.clone(), ..Options::default() }, true);
-                receive(&spec, place.root.as_deref(), arguments.allow_rollback, std::io::stdin().lock())
+                receive(&spec, place.root.as_deref(), arguments.allow_rollback, IdleLimit::new(Unbuffered, idle))
             },
         ),
         Err(e) => Received::refused(&e),
@@ -168,23 +171,47 @@ fn asked() -> Result<Asked> {
     Asked::of(command.as_deref().map(|command| command.to_str().unwrap_or_default()))
 }
 
+/// Standard input without Rust's buffer, so that it can be waited for.
+struct Unbuffered;
+
+impl Read for Unbuffered {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        Ok(rustix::io::retry_on_intr(|| rustix::io::read(std::io::stdin(), &mut *buffer))?)
+    }
+}
+
+impl AsFd for Unbuffered {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        rustix::stdio::stdin()
+    }
+}
+
 fn forward(socket: &Path, report_socket: &Path) -> Result<u8> {
     let asked = asked()?;
     let socket = if asked == Asked::Report { report_socket } else { socket };
     let failed = |doing: &'static str| move |e: std::io::Error| Error::io(doing, socket, &e);
     let mut stream = std::os::unix::net::UnixStream::connect(socket).map_err(failed("connect to"))?;
-    // Only a bundle has anything to send.
-    if asked == Asked::Receive {
-        std::io::copy(&mut std::io::stdin().lock(), &mut stream).map_err(failed("write to"))?;
+    // In a thread of its own: the other side may answer before all is sent, and the answer ends it.
+    let mut to = stream.try_clone().map_err(failed("write to"))?;
+    std::thread::spawn(move || {
+        // Only a bundle has anything to send. That the other side ended early is seen in its answer.
+        if asked == Asked::Receive {
+            let _ = std::io::copy(&mut std::io::stdin().lock(), &mut to);
+        }
+        let _ = to.shutdown(std::net::Shutdown::Write);
+    });
+    if std::io::copy(&mut stream, &mut std::io::stdout().lock()).map_err(failed("read from"))? == 0 {
+        return Err(Error::new(format!("no answer from {}", socket.display())).hint(
+            "too many pushes at once, or the unit failed: try again, or look at `journalctl -u 'pkeys-*'` there",
+        ));
     }
-    stream.shutdown(std::net::Shutdown::Write).map_err(failed("write to"))?;
-    std::io::copy(&mut stream, &mut std::io::stdout().lock()).map_err(failed("read from"))?;
     Ok(0)
 }
 
 fn verify(arguments: &Verify) -> Result<u8> {
     let signers = Signers::parse(&arguments.signer)?;
-    let good = read(&arguments.bundle)?.verify(&arguments.bundle, &arguments.host, &signers)?;
+    let good = read(&arguments.bundle)?;
+    let good = good.verify(&arguments.bundle, &arguments.host, arguments.fleet.as_ref(), &signers)?;
     say!("valid: generation {} of {}, signed by {}", good.manifest.generation, good.manifest.host, good.signer);
     Ok(0)
 }

@@ -12,5 +12,5 @@
 
 #### pkeys-dry-activate (also at dry-activate)
 if [ "${NIXOS_ACTION-}" = dry-activate ]; then
-  /nix/store/cd48b0f972a29ae362c1c75e907fd917-pkeys-activate/bin/pkeys-activate install --phase services --spec /nix/store/930966659f8aee62f33dc65ce43a32fc-pkeys-spec.json --dry-run || true
+  /nix/store/cd48b0f972a29ae362c1c75e907fd917-pkeys-activate/bin/pkeys-activate install --phase services --spec /nix/store/7c7e655206d060c9be74fce6c5995ac8-pkeys-spec.json --dry-run || true
 fi

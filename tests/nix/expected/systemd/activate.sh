@@ -12,5 +12,5 @@
 
 #### pkeys-dry-activate (also at dry-activate)
 if [ "${NIXOS_ACTION-}" = dry-activate ]; then
-  /nix/store/cd48b0f972a29ae362c1c75e907fd917-pkeys-activate/bin/pkeys-activate install --phase services --spec /nix/store/23d1201366038b819578176f998841b5-pkeys-spec.json --dry-run || true
+  /nix/store/cd48b0f972a29ae362c1c75e907fd917-pkeys-activate/bin/pkeys-activate install --phase services --spec /nix/store/f19bb206f85df26ff651599c6c8740f3-pkeys-spec.json --dry-run || true
 fi
