@@ -9,9 +9,11 @@ pub mod name;
 pub mod parallel;
 #[cfg(feature = "operator")]
 pub mod places;
+pub mod printable;
 pub mod process;
 pub mod secret;
 
 pub use error::{Error, Result};
 pub use name::{FleetId, HostName, KeyLabel, SecretName, UserName};
+pub use printable::printable;
 pub use secret::SecretBytes;
