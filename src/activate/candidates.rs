@@ -2,7 +2,7 @@
 
 use crate::activate::{Spec, root::Root};
 use crate::base::{Error, Result};
-use crate::bundle::{Authentic, Identity, Manifest, OpenBundle, Signed, Signers, identity, open};
+use crate::bundle::{AnyPlugin, Authentic, Identity, Manifest, OpenBundle, Signed, Signers, identity, open};
 use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
 
@@ -88,7 +88,7 @@ fn authenticate(spec: &Spec, directory: &Path) -> Result<Option<Authentic>> {
 pub(super) fn load(spec: &Spec, root: &Root) -> (Vec<Identity>, Vec<Error>) {
     let (mut found, mut missing) = (Vec::new(), Vec::new());
     for path in &spec.identities {
-        match identity::load(&root.path(path), age::NoCallbacks) {
+        match identity::load(&root.path(path), AnyPlugin) {
             Ok(keys) => found.extend(keys),
             Err(e) => missing.push(e),
         }
