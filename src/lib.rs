@@ -22,6 +22,8 @@ pub mod escrow;
 #[doc(hidden)]
 pub mod fuzzing;
 #[cfg(feature = "operator")]
+pub mod git;
+#[cfg(feature = "operator")]
 pub mod import;
 #[cfg(feature = "operator")]
 pub mod inspect;
