@@ -151,6 +151,8 @@ fn a_private_key_as_an_argument_is_not_repeated() {
             &["push", secret],
             &["--color", secret, "status"],
             &["status", "--", secret],
+            &["help", secret],
+            &["secret", "help", secret],
         ] {
             let ran = sandbox.pkeys(arguments);
             assert_ne!(ran.status, 0, "{arguments:?}");

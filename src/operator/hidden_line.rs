@@ -83,7 +83,7 @@ fn lines(terminal: &mut File) -> std::io::Result<Typed> {
             Err(e) => return Err(e),
         }
     }
-    while line.end == Some(End::Enter) && poll(&mut [PollFd::new(terminal, PollFlags::IN)], Some(&GAP))? > 0 {
+    while line.end == Some(End::Enter) && follows(terminal)? {
         match terminal.read(chunk.as_mut_slice())? {
             0 => break,
             read => chunk[..read].iter().for_each(|byte| line.take(*byte)),
@@ -94,6 +94,13 @@ fn lines(terminal: &mut File) -> std::io::Result<Typed> {
         Some(End::Enter) => Typed::Line(line.text),
         _ => Typed::Nothing,
     })
+}
+
+/// Whether something comes in at once. Where a terminal cannot be polled (macOS), nothing.
+fn follows(terminal: &File) -> std::io::Result<bool> {
+    let mut polled = [PollFd::new(terminal, PollFlags::IN)];
+    poll(&mut polled, Some(&GAP))?;
+    Ok(polled[0].revents().contains(PollFlags::IN))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
