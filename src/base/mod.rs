@@ -4,16 +4,16 @@
 
 pub mod error;
 pub mod files;
+pub mod filter;
 pub mod name;
 #[cfg(feature = "operator")]
 pub mod parallel;
 #[cfg(feature = "operator")]
 pub mod places;
-pub mod printable;
 pub mod process;
 pub mod secret;
 
 pub use error::{Error, Result};
+pub use filter::printable;
 pub use name::{FleetId, HostName, KeyLabel, SecretName, UserName};
-pub use printable::printable;
 pub use secret::SecretBytes;
