@@ -212,3 +212,19 @@ fn two_labels_that_are_the_same_are_told_apart_by_a_person() {
     assert_eq!((count(&said, "taken"), count(&said, "left")), (0, 1));
     assert!(why(&said).contains("another key of ann is called yoga already"), "{said:#}");
 }
+
+#[test]
+fn ten_thousand_modules_that_import_each_other_in_a_chain_are_followed() {
+    let (sandbox, key) = sandbox();
+    for number in 0..10_000 {
+        let next = number + 1;
+        let text = format!("{{ networking.hostName = \"web\"; imports = [ ./m{next}.nix ]; }}\n");
+        write(&sandbox, &format!("web/m{number}.nix"), text);
+    }
+    write(&sandbox, "web/m10000.nix", module("bob", &key));
+    let said = planned(&sandbox, &[]);
+    let hosts = |user: &str| {
+        said["taken"].as_array().unwrap().iter().find(|taken| taken["user"] == user).unwrap()["hosts"].clone()
+    };
+    assert_eq!((hosts("ann"), hosts("bob")), (serde_json::json!(["web"]), serde_json::json!(["web"])), "{said}");
+}

@@ -342,6 +342,27 @@ fn a_key_behind_a_passphrase_and_a_new_one_after_it_was_used() {
 }
 
 #[test]
+fn no_key_is_made_while_nobody_can_read_the_policies() {
+    let memory = Memory::new();
+    let sandbox = Sandbox::new();
+    sandbox.host("web", &[]);
+    sandbox.secret("token", b"hunter2", &["web"]);
+    std::fs::create_dir(sandbox.repo().join("policies")).unwrap();
+    let policy = sandbox.repo().join("policies/mine.cedar");
+    let try_it = |verb: &str| {
+        std::fs::write(&policy, "forbid (everything);").unwrap();
+        let (before, place) = (sandbox.snapshot(), memory.path(&format!("{verb}-sheets")));
+        let ran = sandbox.pkeys(&["break-glass", verb, "--yes", "--sheets", place.to_str().unwrap()]);
+        ran.bad("nothing was changed: the policies cannot be read", "");
+        assert!(sandbox.snapshot() == before && !place.exists());
+        std::fs::remove_file(&policy).unwrap();
+    };
+    try_it("init");
+    sandbox.pkeys(&["break-glass", "init", "--yes", "--sheets", &memory.str("sheets")]).good();
+    try_it("rotate");
+}
+
+#[test]
 fn a_host_that_lost_its_key_is_brought_back_without_any_operator() {
     let memory = Memory::new();
     let (sandbox, typed) = repository(&memory);

@@ -6,6 +6,8 @@ mod connect;
 
 #[path = "connect_operator/access.rs"]
 mod access;
+#[path = "connect_operator/ca.rs"]
+mod ca;
 #[path = "connect_operator/faults.rs"]
 mod faults;
 

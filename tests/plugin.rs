@@ -32,6 +32,7 @@ fn a_plugins_keys_work_for_operators_and_hosts_and_with_age_itself() {
     sandbox.manifest(text.replace("ann = [\"age1", &format!("plug = [\"{recipient}\"]\nann = [\"age1")));
 
     pkeys(&["host", "add", "web", "--recipient", recipient], b"").good();
+    std::fs::write(sandbox.path("config/config.toml"), "plugins = [\"shuffle\"]\n").unwrap();
     pkeys(&["secret", "set", "a", "--host", "web"], b"through a plugin").good();
     assert_eq!(pkeys(&["secret", "show", "a"], b"").good(), "through a plugin");
     pkeys(&["render"], b"").good();
@@ -78,4 +79,51 @@ fn a_plugins_keys_work_for_operators_and_hosts_and_with_age_itself() {
 
     let missing = run_command(sandbox.command().args(["secret", "set", "b"]), b"x");
     missing.bad("the age plugin age-plugin-shuffle is not installed", "PATH");
+}
+
+#[test]
+fn a_plugin_that_the_repository_names_is_run_only_if_the_operator_allows_it() {
+    let sandbox = Sandbox::new();
+    let plugin = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/plugin/age-plugin-shuffle");
+    let keys = run(plugin, &["keys"], b"").good();
+    let (recipient, identity) = keys.trim().split_once('\n').unwrap();
+    let mark = sandbox.path("mark");
+    let spy = sandbox.script("age-plugin-shuffle", &format!("touch '{}'\nexec '{plugin}' \"$@\"", mark.display()));
+    let path = format!("{}:{}", spy.parent().unwrap().display(), std::env::var("PATH").unwrap());
+    let pkeys = |arguments: &[&str]| run_command(sandbox.command().env("PATH", &path).args(arguments), b"1");
+    sandbox.host("db", &[]);
+    sandbox.secret("a", b"1", &["*"]);
+    pkeys(&["host", "add", "web", "--recipient", recipient]).good();
+    let text = String::from_utf8(sandbox.read("pkeys.toml")).unwrap();
+    let operator = text.replace("ann = [\"age1", &format!("plug = [\"{recipient}\"]\nann = [\"age1"));
+
+    // As a recipient of a host, of local secrets, and as an identity; the other host is rendered.
+    let config = sandbox.path("config/config.toml");
+    let hint = format!("add it to `plugins` in {}: plugins = [\"shuffle\"]", config.display());
+    pkeys(&["render"]).bad("the age plugin age-plugin-shuffle is not allowed on this machine", &hint);
+    assert!(sandbox.repo().join("bundles/db/secrets.age").exists() && !sandbox.repo().join("bundles/web").exists());
+    std::fs::write(sandbox.repo().join("pkeys.toml"), &operator).unwrap();
+    pkeys(&["secret", "set", "b"]).bad("is not allowed on this machine", &hint);
+    pkeys(&["secret", "rekey"]).bad("is not allowed on this machine", &hint);
+    std::fs::write(sandbox.repo().join("pkeys.toml"), &text).unwrap();
+    let file = sandbox.path("plugin-identity");
+    std::fs::write(&file, format!("{identity}\n")).unwrap();
+    let show = run_command(
+        sandbox.command().env("PATH", &path).env("PKEYS_IDENTITY", &file).args(["secret", "show", "a"]),
+        b"",
+    );
+    show.bad("is not allowed on this machine", &hint);
+    assert!(!mark.exists() && !config.exists());
+
+    // Asked once at a terminal. A no holds for this run; a yes is remembered, beside what is there.
+    let line = format!("PATH='{path}' {} render web", common::pkeys_binary());
+    let ran = sandbox.typing(&line, &["n"]);
+    assert!(ran.out.contains(&format!("needs the program age-plugin-shuffle ({})", spy.display())), "{ran:?}");
+    assert!(ran.status == 1 && ran.out.matches("[y/N]").count() == 1 && !mark.exists() && !config.exists(), "{ran:?}");
+    std::fs::write(&config, "# mine\nplugins = [\"other\"] # two\n").unwrap();
+    let ran = sandbox.typing(&line, &["y"]);
+    assert!(ran.status == 0 && mark.exists(), "{ran:?}");
+    assert_eq!(std::fs::read_to_string(&config).unwrap(), "# mine\nplugins = [\"other\", \"shuffle\"] # two\n");
+    pkeys(&["render", "--force"]).good();
+    sandbox.pkeys(&["verify"]).good();
 }

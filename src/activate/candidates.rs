@@ -2,7 +2,9 @@
 
 use crate::activate::{Spec, fleet::Memory, root::Root};
 use crate::base::{Error, FleetId, Result};
-use crate::bundle::{Authentic, FORMAT_1, Identity, Manifest, OpenBundle, Signed, Signers, identity, open, sha256_hex};
+use crate::bundle::{
+    AnyPlugin, Authentic, FORMAT_1, Identity, Manifest, OpenBundle, Signed, Signers, identity, open, sha256_hex,
+};
 use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
 
@@ -193,7 +195,7 @@ fn read(directory: &Path) -> Result<Option<Signed>> {
 pub(super) fn load(spec: &Spec, root: &Root) -> (Vec<Identity>, Vec<Error>) {
     let (mut found, mut missing) = (Vec::new(), Vec::new());
     for path in &spec.identities {
-        match identity::load(&root.path(path), age::NoCallbacks) {
+        match identity::load(&root.path(path), AnyPlugin) {
             Ok(keys) => found.extend(keys),
             Err(e) => missing.push(e),
         }

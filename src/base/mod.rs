@@ -4,6 +4,7 @@
 
 pub mod error;
 pub mod files;
+pub mod filter;
 pub mod name;
 #[cfg(feature = "operator")]
 pub mod parallel;
@@ -14,5 +15,6 @@ pub mod secret;
 pub mod unique;
 
 pub use error::{Error, Result};
+pub use filter::printable;
 pub use name::{FleetId, HostName, KeyLabel, SecretName, UserName};
 pub use secret::SecretBytes;

@@ -98,6 +98,12 @@ pub fn without_final_newline(bytes: &[u8]) -> &[u8] {
     bytes.strip_suffix(b"\r").unwrap_or(bytes)
 }
 
+impl Default for SecretBytes {
+    fn default() -> Self {
+        Self::with_capacity(0)
+    }
+}
+
 impl std::io::Write for SecretBytes {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.extend(bytes);

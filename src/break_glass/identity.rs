@@ -131,6 +131,12 @@ mod tests {
 
     #[derive(Clone)]
     struct Knows(&'static str);
+    impl crate::bundle::Callbacks for Knows {
+        fn may_run(&self, _: &str) -> crate::base::Result<()> {
+            Ok(())
+        }
+    }
+
     impl age::Callbacks for Knows {
         fn display_message(&self, _: &str) {}
         fn confirm(&self, _: &str, _: &str, _: Option<&str>) -> Option<bool> {

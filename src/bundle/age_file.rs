@@ -1,7 +1,7 @@
 //! Encrypting to recipients and decrypting with identities: the `age` crate, whole files in memory.
 
 use crate::base::{Error, Result, SecretBytes};
-use crate::bundle::{Identity, Recipient, check_mixture, header};
+use crate::bundle::{Callbacks, Identity, Recipient, check_mixture, header};
 use age::secrecy::SecretString;
 use age::{DecryptError, EncryptError, Encryptor, armor::ArmoredReader};
 use std::borrow::Cow;
@@ -12,7 +12,7 @@ use std::io::{Read, Write};
 /// # Errors
 /// If there is no recipient or more than a header may have, post-quantum recipients stand beside others, or a plugin is
 /// missing or fails.
-pub fn encrypt(plaintext: &SecretBytes, recipients: &[Recipient], callbacks: impl age::Callbacks) -> Result<Vec<u8>> {
+pub fn encrypt(plaintext: &SecretBytes, recipients: &[Recipient], callbacks: impl Callbacks) -> Result<Vec<u8>> {
     check_mixture(recipients)?;
     let recipients: Vec<_> = recipients.iter().map(|r| r.to_age(callbacks.clone())).collect::<Result<_>>()?;
     let wrap = |e: &EncryptError| match e {

@@ -1,7 +1,7 @@
 //! Identities: the private keys that decrypt.
 
 use crate::base::{Error, Result, SecretBytes, files};
-use crate::bundle::{Recipient, age_file, header, hybrid};
+use crate::bundle::{Callbacks, Recipient, age_file, header, hybrid};
 use age::secrecy::SecretString;
 use std::path::Path;
 
@@ -41,7 +41,7 @@ impl std::fmt::Debug for Identity {
 ///
 /// # Errors
 /// When the file is not there, is none of these, or the passphrase is wrong or cannot be asked for.
-pub fn load(path: &Path, callbacks: impl age::Callbacks) -> Result<Vec<Identity>> {
+pub fn load(path: &Path, callbacks: impl Callbacks) -> Result<Vec<Identity>> {
     let bytes = files::read_secret(path, MAX_FILE)?
         .ok_or_else(|| Error::new(format!("there is no identity at {}", path.display())))?;
     parse(&bytes, &path.display().to_string(), callbacks)
@@ -51,7 +51,7 @@ pub fn load(path: &Path, callbacks: impl age::Callbacks) -> Result<Vec<Identity>
 ///
 /// # Errors
 /// As [`load`].
-pub fn parse(bytes: &SecretBytes, from: &str, callbacks: impl age::Callbacks) -> Result<Vec<Identity>> {
+pub fn parse(bytes: &SecretBytes, from: &str, callbacks: impl Callbacks) -> Result<Vec<Identity>> {
     let all = bytes.expose();
     if all.trim_ascii_start().starts_with(b"-----BEGIN OPENSSH PRIVATE KEY-----") {
         return ssh(all.trim_ascii_start(), from, &callbacks).map(|key| vec![key]);
@@ -90,7 +90,7 @@ fn ssh(bytes: &[u8], from: &str, callbacks: &impl age::Callbacks) -> Result<Iden
     Ok(Identity { key: Box::new(key), public: Some(public.to_string().parse()?) })
 }
 
-fn age_keys(bytes: &SecretBytes, from: &str, callbacks: impl age::Callbacks) -> Result<Vec<Identity>> {
+fn age_keys(bytes: &SecretBytes, from: &str, callbacks: impl Callbacks) -> Result<Vec<Identity>> {
     let text = bytes.expose_str().unwrap_or_default();
     let mut found = Vec::new();
     for (number, line) in text.lines().map(str::trim).enumerate() {
@@ -110,6 +110,7 @@ fn age_keys(bytes: &SecretBytes, from: &str, callbacks: impl age::Callbacks) -> 
                 Error::new(format!("the age plugin age-plugin-{} is not installed", key.plugin()))
                     .hint("install it, so that it is found in PATH")
             })?;
+            callbacks.may_run(key.plugin())?;
             found.push(Identity { key: Box::new(plugin), public: None });
         } else {
             return Err(no_identity(line, &format!("line {} of {from}", number + 1)));

@@ -13,6 +13,7 @@ pub mod hybrid;
 pub mod identity;
 mod manifest;
 mod open;
+mod plugins;
 mod recipient;
 mod replaces;
 mod signature;
@@ -24,6 +25,7 @@ pub use directory::{Authentic, MANIFEST, PAYLOAD, SIGNATURE, Signed, unproven, w
 pub use identity::Identity;
 pub use manifest::{FORMAT_1, FORMAT_2, MAX_GENERATION, Manifest, NEW_HOST_KEY, Payload, SecretEntry, sha256_hex};
 pub use open::{OpenBundle, open, unpack};
+pub use plugins::{AnyPlugin, Callbacks};
 pub use recipient::{Recipient, check_mixture};
 pub use replaces::{REPLACES, Replaces};
 pub use signature::{NAMESPACE, Signers, public_key, sign};

@@ -1,7 +1,7 @@
 //! Recipients: who can decrypt.
 
 use crate::base::{Error, Result};
-use crate::bundle::{hybrid, sha256_hex};
+use crate::bundle::{Callbacks, hybrid, sha256_hex};
 use std::fmt;
 use std::str::FromStr;
 
@@ -31,7 +31,7 @@ impl Recipient {
     }
 
     /// What the `age` crate encrypts to.
-    pub(super) fn to_age(&self, callbacks: impl age::Callbacks) -> Result<Box<dyn age::Recipient>> {
+    pub(super) fn to_age(&self, callbacks: impl Callbacks) -> Result<Box<dyn age::Recipient>> {
         if let Ok(key) = self.text.parse::<age::x25519::Recipient>() {
             return Ok(Box::new(key));
         }
@@ -42,12 +42,15 @@ impl Recipient {
             return Ok(Box::new(hybrid::Recipient::parse(&self.text)?));
         }
         let key: age::plugin::Recipient = self.text.parse().map_err(|_| unusable())?;
-        let plugin = age::plugin::RecipientPluginV1::new(key.plugin(), std::slice::from_ref(&key), &[], callbacks);
+        let plugin =
+            age::plugin::RecipientPluginV1::new(key.plugin(), std::slice::from_ref(&key), &[], callbacks.clone());
         let missing = |_| {
             Error::new(format!("the age plugin age-plugin-{} is not installed", key.plugin()))
                 .hint("install it, so that it is found in PATH")
         };
-        Ok(Box::new(plugin.map_err(missing)?))
+        let plugin = plugin.map_err(missing)?;
+        callbacks.may_run(key.plugin())?;
+        Ok(Box::new(plugin))
     }
 }
 

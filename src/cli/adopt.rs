@@ -5,9 +5,10 @@ use crate::base::{Error, HostName, Result};
 use crate::cli::args::Adopt;
 use crate::cli::context::Context;
 use crate::cli::ui::{Tone, Ui, count};
+use crate::git::uncommitted;
 use crate::keys::UserKeys;
 use crate::manifest::Repository;
-use crate::nixfiles::{Left, uncommitted};
+use crate::nixfiles::Left;
 use crate::policy::{Gate, Leeway};
 use serde_json::json;
 
@@ -57,8 +58,8 @@ fn ask_policies(context: &Context, repository: &Repository, plan: &Adoption) -> 
 
 /// Refuses to mix what pkeys changes with what is not committed.
 pub(super) fn refuse_uncommitted(repository: &Repository, force: bool) -> Result<()> {
-    let files = uncommitted(repository.root());
-    let Some(first) = files.first().filter(|_| !force) else { return Ok(()) };
+    let files = if force { Vec::new() } else { uncommitted(repository.root())? };
+    let Some(first) = files.first() else { return Ok(()) };
     let more = if files.len() > 1 { format!(" and {} more", files.len() - 1) } else { String::new() };
     Err(Error::new(format!("{}{more} differ from the last commit; nothing was changed", first.display()))
         .hint("commit them first, so that the change of pkeys can be seen alone; or add --force"))

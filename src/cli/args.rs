@@ -7,6 +7,7 @@ pub(super) use crate::cli::args_break_glass::{
     BreakGlass, BreakGlassCommand, BreakGlassKey, BreakGlassNew, BreakGlassOpen,
 };
 pub(super) use crate::cli::args_key::{Key, KeyAdd, KeyCommand, Log};
+pub(super) use crate::cli::args_login::{Login, Logout, Server};
 pub(super) use crate::cli::args_policy::{Policy, PolicyCommand};
 pub(super) use crate::cli::args_rotate::Rotate;
 pub(super) use crate::cli::args_scan::Scan;
@@ -59,7 +60,7 @@ pub(super) enum Command {
     /// Store the 1Password Connect token in the OS keyring
     Login(Login),
     /// Remove the token from the OS keyring
-    Logout(Login),
+    Logout(Logout),
     /// Add, check, list and remove hosts
     Host(Host),
     /// Keep secrets in local age files
@@ -120,16 +121,6 @@ pub(super) struct Init {
     /// Make keys without a passphrase
     #[arg(long)]
     pub no_passphrase: bool,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(super) struct Login {
-    /// The source in pkeys.toml, where there are several
-    #[arg(long, value_name = "NAME")]
-    pub source: Option<String>,
-    /// The Connect server [default: the source's url, or OP_CONNECT_HOST]
-    #[arg(long)]
-    pub url: Option<String>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -57,7 +57,8 @@ fn typed(context: &Context) -> Result<SecretBytes> {
         || Error::new("there is no terminal to type the key at").hint("--identity FILE, or send it to standard input");
     let mut all = SecretBytes::with_capacity(4096);
     for number in 1.. {
-        let line = context.prompt.secret(&format!("Line {number} (Enter to end)")).ok_or_else(nobody)?;
+        let line = context.prompt.secret(&format!("Line {number} (Enter to end)"));
+        let line = line.map_err(|e| e.hint("--identity FILE takes them all, or standard input"))?.ok_or_else(nobody)?;
         if line.is_empty() {
             break;
         }

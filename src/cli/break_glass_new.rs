@@ -7,10 +7,10 @@ use crate::cli::context::Context;
 use crate::cli::trust::settle;
 use crate::cli::ui::count;
 use crate::escrow;
-use crate::keys::today;
+use crate::keys::{UserKeys, today};
 use crate::manifest::Repository;
 use crate::operator::{MemoryDirectory, in_memory, new_passphrase, new_ssh_key};
-use crate::policy::Leeway;
+use crate::policy::{Gate, Leeway};
 use crate::render::{self, Sources, rekey};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -47,6 +47,9 @@ fn make(context: &Context, args: &BreakGlassNew, mut repository: Repository, act
         manifest.secret_recipients()?;
     }
     settle(context, &repository, &repository.hosts(&[])?, false)?;
+    // Denials do not stop what follows, but rules that nobody can read do, before a key is made.
+    Gate::open(&repository, &UserKeys::load(&repository)?, Leeway::None)
+        .map_err(|e| e.context("nothing was changed: the policies cannot be read"))?;
     let make = if post_quantum { BreakGlassIdentity::generate_post_quantum } else { BreakGlassIdentity::generate };
     let key = make()?;
     let hand_out = hand_out(context, args, &repository, &key)?;

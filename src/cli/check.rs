@@ -30,9 +30,9 @@ pub(super) fn run(context: &Context) -> Result<bool> {
     for finding in &findings {
         let place = finding.line.map_or_else(|| finding.file.clone(), |line| format!("{}:{line}", finding.file));
         let (word, tone) = if finding.serious { ("error", Tone::Bad) } else { ("warning", Tone::Warn) };
-        context.ui.out(&format!("{}: {}: {}", place, context.ui.paint(word, tone), finding.message));
+        context.ui.finding(&place, (word, tone), &finding.message);
         if !finding.hint.is_empty() {
-            context.ui.out(&format!("  {} {}", context.ui.paint("hint:", Tone::Good), finding.hint));
+            context.ui.hint(&finding.hint);
         }
     }
     let warnings = findings.len() - errors;

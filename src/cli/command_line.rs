@@ -1,49 +1,135 @@
-//! Reading the command line. What looks like a private key on it is not repeated when it is refused.
+//! Reading the command line. What may be a secret on it is not repeated when it is refused.
 
+use crate::base::error::is_field_name;
+use crate::base::printable;
 use crate::cli::args::Args;
+use crate::cli::masking::{Masks, of_this_process};
+use crate::cli::ui::refused;
 use clap::Parser;
-use clap::error::{ContextKind, ContextValue, Error};
+use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
+use std::ffi::OsString;
+use std::process::ExitCode;
 
 /// The longest word that an error repeats: a typo is shorter, a key is not.
 const LONGEST: usize = 100;
+const NEVER_AS_ARGUMENT: &str =
+    "hint: other users see arguments, and the shell remembers them: replace that secret, and pass it on standard input";
 
-/// Parses the command line; ends the program with what is wrong, or with the help that was asked for.
-pub(super) fn read() -> Args {
-    Args::try_parse().unwrap_or_else(|error| masked(error).exit())
+/// Parses the command line. What is wrong with it, or the help that was asked for, is printed; then the exit status.
+pub(super) fn read(arguments: Vec<OsString>) -> Result<Args, ExitCode> {
+    Args::try_parse_from(arguments).map_err(|error| {
+        if !error.use_stderr() {
+            let _ = error.print();
+            return ExitCode::SUCCESS;
+        }
+        refused(&explained(error, of_this_process()));
+        ExitCode::from(2)
+    })
 }
 
-/// `clap` repeats a value that was refused.
-fn masked(mut error: Error) -> Error {
-    for place in [ContextKind::InvalidValue, ContextKind::InvalidArg, ContextKind::InvalidSubcommand] {
-        if matches!(error.get(place), Some(ContextValue::String(text)) if is_secret(text)) {
+/// What is wrong. Nothing of a command line that holds a secret is repeated, since `clap` shows parts of it in many ways.
+fn explained(mut error: Error, secrets: &Masks) -> String {
+    if !secrets.is_empty() {
+        return format!("error: {}, and an argument looks like a secret\n\n{NEVER_AS_ARGUMENT}", error.kind());
+    }
+    for (place, shows) in [
+        (ContextKind::InvalidValue, is_short as fn(&str) -> bool),
+        (ContextKind::InvalidArg, is_option),
+        (ContextKind::InvalidSubcommand, is_field_name),
+    ] {
+        if matches!(error.get(place), Some(ContextValue::String(text)) if !shows(text)) {
             error.insert(place, ContextValue::String("…".into()));
+            // A tip has it too.
+            if error.kind() == ErrorKind::UnknownArgument {
+                error.remove(ContextKind::Suggested);
+            }
         }
     }
-    error
+    let lines = error.to_string();
+    lines.lines().map(|line| printable(line).into_owned() + "\n").collect()
 }
 
-fn is_secret(text: &str) -> bool {
-    let upper = text.to_ascii_uppercase();
-    text.len() > LONGEST
-        || ["AGE-SECRET-KEY-", "AGE-PLUGIN-", "PKEYS-SHARE-", "PRIVATE KEY"].iter().any(|p| upper.contains(p))
+fn is_short(text: &str) -> bool {
+    text.len() <= LONGEST
+}
+
+/// A value where none belongs may be the secret itself.
+fn is_option(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || " -_<>[].|='\"".contains(c);
+    text.starts_with(['-', '<', '[']) && is_short(text) && text.chars().all(plain)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::CommandFactory;
+
+    /// A private key in PEM, whose body shows where it was repeated.
+    const PEM: &str = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXkHUNTER2\n-----END OPENSSH PRIVATE KEY-----";
+
+    fn said(words: &[&str]) -> Option<String> {
+        let error = Args::try_parse_from([&["pkeys"], words].concat()).err()?;
+        Some(explained(error, &Masks::of(words)))
+    }
 
     #[test]
     fn a_private_key_is_not_repeated_wherever_it_stands_and_a_typo_is() {
-        let said = |words: &[&str]| {
-            let error = Args::try_parse_from([&["pkeys"], words].concat()).err().unwrap();
-            masked(error).to_string()
+        let long = format!("{}HUNTER2", "x".repeat(100));
+        let token = format!("ghp_{}HUNTER2", "a".repeat(36));
+        for key in [PEM, "AGE-SECRET-KEY-1HUNTER2", "age-secret-key-pq-1HUNTER2", "PKEYS-SHARE-1HUNTER2", &long, &token]
+        {
+            let mut tried = 0;
+            everywhere(&Args::command(), &mut Vec::new(), key, &mut |words| {
+                let words: Vec<_> = words.iter().map(String::as_str).collect();
+                tried += 1;
+                if let Some(said) = said(&words) {
+                    assert!(said.contains("error:") && !said.contains("HUNTER2"), "{words:?}\n{said}");
+                }
+            });
+            assert!(tried > 300, "{tried}");
+        }
+        assert!(said(&["host", "add", "we b"]).unwrap().contains("we b"));
+        assert!(said(&["statsu"]).unwrap().contains("statsu"));
+        assert!(said(&["render", "--frce"]).unwrap().contains("--force"));
+    }
+
+    #[test]
+    fn a_short_password_behind_a_name_is_not_repeated() {
+        for words in
+            [["secret", "set", "db", "hunter2"], ["secret", "set", "db", "-hunter2!"], ["login", "hunter2", "", ""]]
+        {
+            let said = said(&words).unwrap();
+            assert!(!said.contains("hunter2"), "{said}");
+        }
+    }
+
+    #[test]
+    fn control_characters_are_shown_as_escapes() {
+        let said = said(&["host", "add", "a\u{7}\u{202e}b"]).unwrap();
+        assert!(said.contains("a\\u0007\\u202eb"), "{said}");
+    }
+
+    /// Every subcommand with a value in the place of each argument, and in places where none belongs.
+    fn everywhere(command: &clap::Command, before: &mut Vec<String>, value: &str, run: &mut dyn FnMut(&[String])) {
+        let mut with = |more: &[&str]| {
+            run(&before.iter().cloned().chain(more.iter().map(ToString::to_string)).collect::<Vec<_>>());
         };
-        for key in ["AGE-SECRET-KEY-1HUNTER2", "age-secret-key-pq-1HUNTER2", "PKEYS-SHARE-1HUNTER2"] {
-            for words in [vec!["host", "add", "web", "--recipient", key], vec!["status", key], vec![key]] {
-                let said = said(&words);
-                assert!(said.contains("error:") && !said.contains("HUNTER2"), "{said}");
+        for prefix in [&[][..], &["a"], &["a", "b"], &["a", "b", "c", "d"], &["--"]] {
+            with(&[prefix, &[value]].concat());
+            with(&[prefix, &["--nothing", value]].concat());
+            with(&[prefix, &[&format!("--nothing={value}"), "x"]].concat());
+        }
+        for option in command.get_arguments().filter_map(clap::Arg::get_long).chain(["repo", "color"]) {
+            for prefix in [&[][..], &["a"], &["a", "b"]] {
+                with(&[prefix, &[&format!("--{option}"), value]].concat());
+                with(&[prefix, &[&format!("--{option}={value}")]].concat());
+                with(&[prefix, &[&format!("--{option}{value}")]].concat());
             }
         }
-        assert!(said(&["host", "add", "we b"]).contains("we b"));
+        for sub in command.get_subcommands() {
+            before.push(sub.get_name().to_owned());
+            everywhere(sub, before, value, run);
+            before.pop();
+        }
     }
 }

@@ -30,11 +30,8 @@ pub(super) fn run(context: &Context, args: &Demo) -> Result<bool> {
     let place = Place::new(args.keep.as_deref())?;
     let demo = Stage { context, top: place.path.clone() };
     let step = |number: usize, what: &str| {
-        context.ui.out(&format!(
-            "\n{} {}",
-            context.ui.paint(&format!("{number}."), Tone::Good),
-            context.ui.paint(what, Tone::Bold)
-        ));
+        context.ui.out("");
+        context.ui.words(&[(&format!("{number}."), Tone::Good), (" ", Tone::Plain), (what, Tone::Bold)]);
     };
     step(1, "An operator gets an age identity, a signing key and a pkeys.toml (`pkeys init`).");
     let keys = demo.operator()?;
@@ -127,6 +124,7 @@ impl Stage<'_> {
         let config = Config {
             identities: vec![self.write("operator/identity.txt", identity.private.expose(), files::PRIVATE)?],
             signing_key: Some(self.write("operator/signing-key", signing.private.expose(), files::PRIVATE)?),
+            ..Config::default()
         };
         self.show(&format!("opens local secrets: {}", identity.public));
         self.show(&format!("signs bundles:       {}", signing.public));
@@ -231,11 +229,8 @@ impl Stage<'_> {
             Some(false) => ("differs", Tone::Bad),
             None => ("skipped", Tone::Dim),
         };
-        self.show(&format!(
-            "{} {line}{}",
-            self.context.ui.paint(word, tone),
-            if agreed.is_none() { " (not installed)" } else { "" }
-        ));
+        let rest = format!(" {line}{}", if agreed.is_none() { " (not installed)" } else { "" });
+        self.context.ui.words(&[("   ", Tone::Plain), (word, tone), (&rest, Tone::Plain)]);
     }
 
     /// Runs a shell line of other programs; `None` when one is not installed.

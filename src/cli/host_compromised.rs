@@ -22,7 +22,7 @@ pub(super) fn run(context: &Context, name: &HostName) -> Result<bool> {
     for (number, step) in steps.iter().enumerate() {
         context.ui.out(&format!("{}. {}", number + 1, step.what));
         if let Some(command) = &step.command {
-            context.ui.out(&format!("     {}", context.ui.paint(command, Tone::Bold)));
+            context.ui.words(&[("     ", Tone::Plain), (command, Tone::Bold)]);
         }
     }
     exposure.warnings.iter().for_each(|warning| context.ui.warn(warning));

@@ -76,8 +76,8 @@ fn show(context: &Context, plan: &Import, args: &Args) {
         }
     } else {
         for (file, lines) in &plan.lines {
-            ui.out(&ui.paint(&format!("# {}", file.display()), Tone::Bold));
-            ui.out(lines);
+            ui.words(&[(&format!("# {}", file.display()), Tone::Bold)]);
+            ui.text(lines);
         }
     }
     let rows = plan.taken.iter().map(|taken| {

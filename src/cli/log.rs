@@ -30,10 +30,10 @@ pub(super) fn run(context: &Context, args: &Log) -> Result<bool> {
 fn row(entry: &Entry) -> Vec<(String, Tone)> {
     let details: Vec<_> = entry.details.iter().map(|(name, value)| format!("{name}={}", text(value))).collect();
     vec![
-        (plain(&entry.time), Tone::Dim),
-        (plain(&entry.who), Tone::Plain),
-        (plain(&entry.action), Tone::Bold),
-        (plain(&details.join(" ")), Tone::Plain),
+        (entry.time.clone(), Tone::Dim),
+        (entry.who.clone(), Tone::Plain),
+        (entry.action.clone(), Tone::Bold),
+        (details.join(" "), Tone::Plain),
     ]
 }
 
@@ -43,11 +43,6 @@ fn text(value: &Value) -> String {
         Value::Array(all) => all.iter().map(text).collect::<Vec<_>>().join(","),
         other => other.to_string(),
     }
-}
-
-/// The file may have come from anywhere: nothing in it steers the terminal.
-pub(super) fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
 /// Says what does not hold, or that all does.
@@ -61,12 +56,12 @@ fn verify(context: &Context, chain: &Chain) -> bool {
     }
     for problem in &chain.problems {
         context.ui.out(&format!("{}: {}", audit::LOG_FILE, problem.message()));
-        context.ui.out(&format!("  {} {}", context.ui.paint("hint:", Tone::Good), problem.hint()));
+        context.ui.hint(problem.hint());
     }
     if whole {
         let number = chain.entries.len();
         let entries = if number == 1 { "1 entry".to_owned() } else { format!("{number} entries") };
-        context.ui.out(&format!("{} {entries}, one unbroken chain", context.ui.paint("verified", Tone::Good)));
+        context.ui.words(&[("verified", Tone::Good), (&format!(" {entries}, one unbroken chain"), Tone::Plain)]);
     } else {
         context.ui.note(&count(chain.problems.len(), "problem"));
     }

@@ -7,7 +7,7 @@ use clap::CommandFactory;
 pub(super) fn completions(context: &Context, shell: clap_complete::Shell) -> Result<bool> {
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut Args::command(), "pkeys", &mut text);
-    context.ui.out(String::from_utf8_lossy(&text).trim_end());
+    context.ui.text(String::from_utf8_lossy(&text).trim_end());
     Ok(true)
 }
 
@@ -17,7 +17,7 @@ pub(super) fn man(context: &Context) -> Result<bool> {
     command.build();
     let written = pages(&command, &mut text);
     written.map_err(|e| Error::new(format!("cannot make the manual: {}", e.kind())))?;
-    context.ui.out(String::from_utf8_lossy(&text).trim_end());
+    context.ui.text(String::from_utf8_lossy(&text).trim_end());
     Ok(true)
 }
 

@@ -7,6 +7,7 @@ mod args;
 mod args_adopt;
 mod args_break_glass;
 mod args_key;
+mod args_login;
 mod args_policy;
 mod args_rotate;
 mod args_scan;
@@ -34,6 +35,7 @@ mod key_list;
 mod log;
 mod login;
 mod manual;
+mod masking;
 mod policy;
 mod policy_matrix;
 mod push;
@@ -48,18 +50,30 @@ mod secret;
 mod secret_edit;
 mod secret_new;
 mod status;
+mod tone;
 mod trust;
 mod ui;
 mod verify;
 
+use crate::operator::environment;
 use args::Command;
 use context::Context;
 use std::process::ExitCode;
 
 /// Runs the program. Exit status: 0 done, 1 something failed and was said, 2 the command line cannot be.
 pub fn run() -> ExitCode {
+    let arguments = match environment::take() {
+        Ok(arguments) => arguments,
+        Err(e) => {
+            ui::refused(&format!("error: {e}\nhint: {}", e.next_step().unwrap_or_default()));
+            return ExitCode::FAILURE;
+        }
+    };
     crate::base::process::harden();
-    let args = command_line::read();
+    let args = match command_line::read(arguments) {
+        Ok(args) => args,
+        Err(status) => return status,
+    };
     let context = Context::new(&args);
     let result = match args.command {
         Command::Init(args) => init::run(&context, &args),
@@ -85,6 +99,7 @@ pub fn run() -> ExitCode {
         Command::Completions { shell } => manual::completions(&context, shell),
         Command::Man => manual::man(&context),
     };
+    environment::forget();
     crate::base::process::wipe_stack();
     match result.and_then(|good| context.ui.printed().map(|()| good)) {
         Ok(true) => ExitCode::SUCCESS,

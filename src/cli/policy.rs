@@ -51,8 +51,8 @@ fn check(context: &Context) -> Result<bool> {
         return Ok(problems.is_empty());
     }
     for problem in &problems {
-        context.ui.out(&format!("{}: {}: {}", problem.place(), context.ui.paint("error", Tone::Bad), problem.message));
-        context.ui.out(&format!("  {} {}", context.ui.paint("hint:", Tone::Good), problem.hint));
+        context.ui.finding(&problem.place(), ("error", Tone::Bad), &problem.message);
+        context.ui.hint(&problem.hint);
     }
     if problems.is_empty() {
         let own = engine.rules().iter().filter(|rule| !rule.is_built_in()).count();
@@ -83,8 +83,8 @@ fn test(context: &Context) -> Result<bool> {
         let place = format!("{}:{}", result.file, result.line);
         match &result.problem {
             Some(problem) => {
-                let word = context.ui.paint("failed", Tone::Bad);
-                context.ui.out(&format!("{word} {place}: {}: {problem}", result.case.name));
+                let rest = format!(" {place}: {}: {problem}", result.case.name);
+                context.ui.words(&[("failed", Tone::Bad), (&rest, Tone::Plain)]);
             }
             None => context.ui.detail(&format!("good {place}: {}", result.case.name)),
         }
@@ -119,7 +119,7 @@ fn explain(context: &Context, host: &HostName, secret: &SecretName) -> Result<bo
     }
     let (word, tone) = if explained.allowed { ("allowed", Tone::Good) } else { ("denied", Tone::Bad) };
     let given = if explained.selected { "gives" } else { "does not give" };
-    context.ui.out(&format!("{}: pkeys.toml {given} {secret} to {host}", context.ui.paint(word, tone)));
+    context.ui.words(&[(word, tone), (&format!(": pkeys.toml {given} {secret} to {host}"), Tone::Plain)]);
     for part in &explained.parts {
         let (word, tone) = match (part.applies, part.level) {
             (false, _) => ("no    ", Tone::Dim),
@@ -129,9 +129,11 @@ fn explain(context: &Context, host: &HostName, secret: &SecretName) -> Result<bo
         };
         let rule = &part.rule;
         let said = if part.applies { format!(": {}", rule.reason) } else { ": does not apply".into() };
-        context.ui.out(&format!("  {} {} ({}){said}", context.ui.paint(word, tone), rule.id, rule.place));
+        let rest = format!(" {} ({}){said}", rule.id, rule.place);
+        context.ui.words(&[("  ", Tone::Plain), (word, tone), (&rest, Tone::Plain)]);
         if part.applies && part.level != Level::Permit {
-            context.ui.out(&format!("         {} {}", context.ui.paint("fix:", Tone::Good), rule.fix));
+            let rest = format!(" {}", rule.fix);
+            context.ui.words(&[("         ", Tone::Plain), ("fix:", Tone::Good), (&rest, Tone::Plain)]);
         }
     }
     Ok(true)

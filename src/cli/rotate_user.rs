@@ -171,7 +171,7 @@ fn report(context: &Context, ends: &[(KeyPlace, Result<End>)], args: &Rotate) ->
         match end {
             Ok(End::Done) => context.ui.did("rotated", &format!("{user} {label}")),
             Ok(End::Waiting(hosts)) => {
-                context.ui.out(&format!("{} {user} {label}", context.ui.paint("waiting", Tone::Warn)));
+                context.ui.words(&[("waiting", Tone::Warn), (&format!(" {user} {label}"), Tone::Plain)]);
                 hosts.iter().for_each(|(host, error)| context.ui.error(&error.clone().context(host)));
                 let them = count(hosts.len(), "host");
                 let (calm, more) = match args.emergency {

@@ -3,7 +3,6 @@
 use crate::base::Result;
 use crate::cli::args::Scan as Options;
 use crate::cli::context::Context;
-use crate::cli::log::plain;
 use crate::cli::ui::{Tone, count};
 use crate::scan::{ALLOW_FILE, Commit, Finding, Report, Scan};
 use jiff::Timestamp;
@@ -24,8 +23,8 @@ pub(super) fn run(context: &Context, options: &Options) -> Result<bool> {
     context.ui.table(&report.findings.iter().map(row).collect::<Vec<_>>());
     cures(context, &report, options.history);
     for skipped in &report.skipped {
-        let place = if skipped.path.is_empty() { String::new() } else { format!("{}: ", plain(&skipped.path)) };
-        let line = format!("{place}{} ({})", plain(&skipped.why), skipped.hint);
+        let place = if skipped.path.is_empty() { String::new() } else { format!("{}: ", skipped.path) };
+        let line = format!("{place}{} ({})", skipped.why, skipped.hint);
         if skipped.failed {
             context.ui.warn(&format!("not read: {line}"))
         } else {
@@ -33,7 +32,7 @@ pub(super) fn run(context: &Context, options: &Options) -> Result<bool> {
         }
     }
     for entry in &report.unneeded {
-        let (line, path, kind) = (entry.line, plain(&entry.path), entry.kind);
+        let (line, path, kind) = (entry.line, &entry.path, entry.kind);
         let step = if options.history { "remove it" } else { "`pkeys scan --history` says whether history needs it" };
         context
             .ui
@@ -44,7 +43,7 @@ pub(super) fn run(context: &Context, options: &Options) -> Result<bool> {
 }
 
 fn row(finding: &Finding) -> Vec<(String, Tone)> {
-    let mut place = format!("{}:{}", plain(&finding.path), finding.line);
+    let mut place = format!("{}:{}", finding.path, finding.line);
     if finding.more > 0 {
         place += &format!(" and {}", count(finding.more, "more place"));
     }
@@ -52,14 +51,14 @@ fn row(finding: &Finding) -> Vec<(String, Tone)> {
         let now = match &finding.now {
             None => ", not in the work tree".into(),
             Some((path, _)) if *path == finding.path => String::new(),
-            Some((path, line)) => format!(", now {}:{line}", plain(path)),
+            Some((path, line)) => format!(", now {path}:{line}"),
         };
         format!("since {} {}{now}", short(commit), day(commit))
     });
     let mut row = vec![(finding.kind.name.to_owned(), Tone::Bad), (place, Tone::Bold)];
     row.extend(since.map(|since| (since, Tone::Dim)));
     let fingerprint = finding.fingerprint.as_ref().map(|print| format!("  {print}")).unwrap_or_default();
-    row.push((plain(&finding.masked) + &fingerprint, Tone::Plain));
+    row.push((finding.masked.clone() + &fingerprint, Tone::Plain));
     row
 }
 
@@ -80,7 +79,7 @@ fn cures(context: &Context, report: &Report, history: bool) {
         "Then take them out of the files; `git filter-repo` can clean history, in every clone, and revokes nothing.",
     );
     let first = &report.findings[0];
-    let (path, kind) = (plain(&first.path), first.kind.name);
+    let (path, kind) = (&first.path, first.kind.name);
     context
         .ui
         .note(&format!("What is no secret, such as a test's key, may stay: `{path} {kind}  # why` in {ALLOW_FILE}."));

@@ -3,10 +3,14 @@
 //! The contract: results go to standard output, everything else to standard error, questions to the terminal. Results
 //! are plain when they go into a pipe, and JSON with `--json`. A reader that goes away ends the printing, not the work.
 //! An error is one line, and its next step another. Nothing here is ever given a secret but [`Ui::secret`].
+//!
+//! All text passes [`printable`] on its way out, and arguments that look like secrets are masked: callers hand over names,
+//! reasons and answers as they got them. Colors are added afterwards.
 
-use crate::base::{Error, SecretBytes};
+use crate::base::{Error, SecretBytes, printable};
 use crate::cli::args::Color;
-use anstyle::{AnsiColor, Style};
+use crate::cli::masking;
+pub(super) use crate::cli::tone::Tone;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
@@ -21,37 +25,6 @@ pub(super) struct Ui {
     color_err: bool,
     /// Why a result could not be printed: a full disk, but not a reader that went away.
     unprinted: OnceLock<std::io::ErrorKind>,
-}
-
-/// How a word is shown.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Tone {
-    /// As it is.
-    Plain,
-    /// A heading or a name.
-    Bold,
-    /// Of less weight.
-    Dim,
-    /// Good.
-    Good,
-    /// To look at.
-    Warn,
-    /// Bad.
-    Bad,
-}
-
-impl Tone {
-    fn style(self) -> Style {
-        let color = |color: AnsiColor| Style::new().fg_color(Some(color.into()));
-        match self {
-            Self::Plain => Style::new(),
-            Self::Bold => Style::new().bold(),
-            Self::Dim => Style::new().dimmed(),
-            Self::Good => color(AnsiColor::Green),
-            Self::Warn => color(AnsiColor::Yellow),
-            Self::Bad => color(AnsiColor::Red).bold(),
-        }
-    }
 }
 
 impl Ui {
@@ -79,7 +52,18 @@ impl Ui {
 
     /// A line of the result. What was asked for is done all the same when it cannot be printed; see [`Self::printed`].
     pub(super) fn out(&self, line: &str) {
-        if let Err(e) = writeln!(std::io::stdout().lock(), "{line}")
+        self.words(&[(line, Tone::Plain)]);
+    }
+
+    /// Several lines of the result.
+    pub(super) fn text(&self, lines: &str) {
+        lines.lines().for_each(|line| self.out(line));
+    }
+
+    /// A line of the result, of words in their tones.
+    pub(super) fn words(&self, words: &[(&str, Tone)]) {
+        let line: String = words.iter().map(|(word, tone)| shown(word, *tone, self.color_out)).collect();
+        if let Err(e) = writeln!(std::io::stdout().lock(), "{}", line.trim_end())
             && e.kind() != std::io::ErrorKind::BrokenPipe
         {
             self.unprinted.get_or_init(|| e.kind());
@@ -103,12 +87,12 @@ impl Ui {
         if self.json {
             return self.out(&serde_json::json!({ "done": done, "what": what.to_string() }).to_string());
         }
-        self.out(&format!("{} {what}", self.paint(done, Tone::Good)));
+        self.words(&[(done, Tone::Good), (&format!(" {what}"), Tone::Plain)]);
     }
 
     /// The result as JSON.
     pub(super) fn out_json(&self, value: &impl Serialize) {
-        self.out(&serde_json::to_string_pretty(value).expect("results are plain data"));
+        self.text(&serde_json::to_string_pretty(value).expect("results are plain data"));
     }
 
     /// A secret that the operator asked to see, byte for byte.
@@ -130,36 +114,39 @@ impl Ui {
                 Some(b'@') => Tone::Dim,
                 _ => Tone::Plain,
             };
-            self.out(&self.paint(line, tone));
+            self.words(&[(line, tone)]);
         }
     }
 
     /// Columns, each as wide as its widest cell.
     pub(super) fn table(&self, rows: &[Vec<(String, Tone)>]) {
+        let wide = |cell: &str| safe(cell).chars().count();
         let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-        let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|c| c.0.chars().count()).max();
+        let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| wide(&cell.0)).max();
         let widths: Vec<_> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
         for row in rows {
-            let mut line = String::new();
-            for (number, (text, tone)) in row.iter().enumerate() {
-                line += &self.paint(text, *tone);
-                if number + 1 < row.len() {
-                    line.extend(std::iter::repeat_n(' ', widths[number] - text.chars().count() + 2));
-                }
-            }
-            self.out(line.trim_end());
+            let gap = |(number, cell): (usize, &(String, Tone))| " ".repeat(widths[number] - wide(&cell.0) + 2);
+            let gaps: Vec<_> = row.iter().enumerate().map(gap).collect();
+            let words =
+                row.iter().zip(&gaps).flat_map(|((cell, tone), gap)| [(cell.as_str(), *tone), (gap, Tone::Plain)]);
+            self.words(&words.collect::<Vec<_>>());
         }
     }
 
-    /// A word of a result line in its tone, where colour is wanted.
-    pub(super) fn paint(&self, text: &str, tone: Tone) -> String {
-        if self.color_out { painted(text, tone) } else { text.into() }
+    /// A mistake in a file, with its place.
+    pub(super) fn finding(&self, place: &str, (level, tone): (&str, Tone), message: &str) {
+        self.words(&[(place, Tone::Plain), (": ", Tone::Plain), (level, tone), (&format!(": {message}"), Tone::Plain)]);
+    }
+
+    /// What to do about the line before.
+    pub(super) fn hint(&self, hint: &str) {
+        self.words(&[("  ", Tone::Plain), ("hint:", Tone::Good), (&format!(" {hint}"), Tone::Plain)]);
     }
 
     /// Something worth knowing, to standard error.
     pub(super) fn note(&self, line: &str) {
         if !self.quiet && !self.json {
-            self.err(line);
+            self.err(&[(line, Tone::Plain)]);
         }
     }
 
@@ -172,25 +159,22 @@ impl Ui {
 
     /// Something that is probably wrong.
     pub(super) fn warn(&self, line: &str) {
-        self.err(&format!("{} {line}", self.paint_err("warning:", Tone::Warn)));
+        self.err(&[("warning:", Tone::Warn), (&format!(" {line}"), Tone::Plain)]);
     }
 
     /// What went wrong, and what to do next.
     pub(super) fn error(&self, error: &Error) {
         if self.json {
-            return self.err(&error_json(error).to_string());
+            return self.err(&[(&error_json(error).to_string(), Tone::Plain)]);
         }
-        self.err(&format!("{} {error}", self.paint_err("error:", Tone::Bad)));
+        self.err(&[("error:", Tone::Bad), (&format!(" {error}"), Tone::Plain)]);
         if let Some(hint) = error.next_step() {
-            self.err(&format!("{} {hint}", self.paint_err("hint:", Tone::Good)));
+            self.err(&[("hint:", Tone::Good), (&format!(" {hint}"), Tone::Plain)]);
         }
     }
 
-    fn paint_err(&self, text: &str, tone: Tone) -> String {
-        if self.color_err { painted(text, tone) } else { text.into() }
-    }
-
-    fn err(&self, line: &str) {
+    fn err(&self, words: &[(&str, Tone)]) {
+        let line: String = words.iter().map(|(word, tone)| shown(word, *tone, self.color_err)).collect();
         let _ = writeln!(std::io::stderr().lock(), "{line}");
     }
 
@@ -205,9 +189,19 @@ impl Ui {
     }
 }
 
-fn painted(text: &str, tone: Tone) -> String {
-    let style = tone.style();
-    format!("{style}{text}{style:#}")
+/// What is wrong before there is a [`Ui`], in lines that passed [`printable`] already.
+pub(super) fn refused(lines: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{}", lines.trim_end());
+}
+
+/// Without what misleads, and without arguments that look like secrets. Of JSON text, its meaning stays.
+fn safe(text: &str) -> String {
+    printable(&masking::of_this_process().mask(text)).into_owned()
+}
+
+fn shown(word: &str, tone: Tone, color: bool) -> String {
+    let word = safe(word);
+    if color && !matches!(tone, Tone::Plain) { tone.painted(&word) } else { word }
 }
 
 /// An error with its next step, as `--json` shows it everywhere.

@@ -15,6 +15,7 @@ mod plan;
 mod rewrite;
 mod settings;
 mod sops;
+mod sops_program;
 mod take;
 mod values;
 

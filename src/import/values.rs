@@ -1,12 +1,12 @@
 //! The values themselves, in memory only.
 
 use super::declared::Origin;
+use super::sops_program::sops;
 use crate::base::{Error, Result, SecretBytes, files};
 use crate::bundle::{self, Identity, MAX_PAYLOAD};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 /// Opens what other tools encrypted. Each sops file is opened once.
 pub struct Values<'a> {
@@ -77,22 +77,5 @@ impl<'a> Values<'a> {
             return Ok(real);
         }
         Err(Error::new(format!("{} leads out of the repository", path.display())).hint("copy the file into it"))
-    }
-}
-
-/// Runs `sops decrypt`: what it prints is read into memory that is wiped. Its own messages go to the terminal.
-fn sops(path: &Path, output: Option<&str>) -> Result<SecretBytes> {
-    let mut command = Command::new("sops");
-    command.arg("decrypt").args(output.into_iter().flat_map(|kind| ["--output-type", kind])).arg(path);
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(|_| {
-        Error::new("cannot run sops").hint("install it: `nix-shell -p sops`; it opens the files with your own keys")
-    })?;
-    let mut out = child.stdout.take().expect("it was asked for");
-    let read = SecretBytes::read_from(&mut out, 64 * 1024, MAX_PAYLOAD);
-    let ended = child.wait().map_err(|e| Error::new(format!("cannot wait for sops: {}", e.kind())))?;
-    match read {
-        Ok(value) if ended.success() => Ok(value),
-        Ok(_) => Err(Error::new("sops could not open it").hint("try `sops decrypt FILE` by hand: it needs your key")),
-        Err(e) => Err(Error::new(format!("cannot read what sops prints: {}", e.kind()))),
     }
 }

@@ -1,6 +1,7 @@
 //! Mistakes in a manifest that parses: each with its line and what to do.
 
 use crate::base::HostName;
+use crate::bundle::NEW_HOST_KEY;
 use crate::manifest::{MANIFEST_FILE, Manifest, Origin, Repository, Selector, SourceKind};
 use crate::source::{Query, Reference};
 
@@ -104,15 +105,22 @@ fn operators(findings: &mut Findings, manifest: &Manifest) {
     }
     for (name, source) in &manifest.sources {
         let path = ["sources", name.as_str()];
+        if source.ca_file.is_some() {
+            findings.error(
+                &[path[0], path[1], "ca-file"],
+                format!("source {name}: pkeys.toml cannot say which CA is trusted (`ca-file`)"),
+                "remove it, and trust the CA on each operator's machine: `pkeys login --ca-file FILE`",
+            );
+        }
         match source.kind {
             SourceKind::Connect if source.directory.is_some() => findings.error(
                 &path,
                 format!("source {name} is kind \"connect\" and has a directory"),
                 "remove `directory`",
             ),
-            SourceKind::Age if source.url.is_some() || source.ca_file.is_some() => findings.error(
+            SourceKind::Age if source.url.is_some() => findings.error(
                 &path,
-                format!("source {name} is kind \"age\" and has a url or ca-file"),
+                format!("source {name} is kind \"age\" and has a url"),
                 "remove it, or set kind = \"connect\"",
             ),
             _ => {}
@@ -152,6 +160,13 @@ fn hosts(findings: &mut Findings, manifest: &Manifest) {
 fn secrets(findings: &mut Findings, manifest: &Manifest) {
     for (name, secret) in &manifest.secrets {
         let path = ["secrets", name.as_str()];
+        if name.as_str() == NEW_HOST_KEY {
+            findings.error(
+                &path,
+                format!("a secret is called {NEW_HOST_KEY}: hosts take that for their new SSH host key"),
+                "give it another name",
+            );
+        }
         if let Err(e) = Origin::of(manifest, secret) {
             findings.failed(&path, &format!("secret {name}"), &e);
         }

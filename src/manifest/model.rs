@@ -60,7 +60,7 @@ pub struct SourceSettings {
     pub kind: SourceKind,
     /// Connect: the server; else `OP_CONNECT_HOST`.
     pub url: Option<String>,
-    /// Connect: a PEM file of the authority that signed the server's certificate, from the repository's root.
+    /// Ignored, and an error of `check`: the operator's configuration says which authority is trusted.
     pub ca_file: Option<std::path::PathBuf>,
     /// age: the directory of the `.age` files, from the repository's root.
     pub directory: Option<std::path::PathBuf>,

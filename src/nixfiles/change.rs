@@ -4,7 +4,6 @@ use super::tree::MAX_FILE;
 use crate::base::{Error, Result, files};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 /// A file that changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,13 +44,4 @@ pub fn prepare(root: &Path, all: &[Changed]) -> Result<()> {
 /// When one cannot be written; those before it are written then.
 pub fn write(root: &Path, all: &[Changed]) -> Result<()> {
     all.iter().try_for_each(|changed| files::write(&root.join(&changed.path), changed.new.as_bytes(), files::PUBLIC))
-}
-
-/// The files that git knows and that differ from the last commit; none where there is no git.
-pub fn uncommitted(root: &Path) -> Vec<PathBuf> {
-    let mut git = Command::new("git");
-    git.arg("-C").arg(root).args(["status", "--porcelain", "--untracked-files=no", "-z", "--", "."]);
-    let Ok(output) = git.stdin(Stdio::null()).output() else { return Vec::new() };
-    let entries = output.stdout.split(|byte| *byte == 0).filter(|entry| entry.len() > 3);
-    entries.map(|entry| String::from_utf8_lossy(&entry[3..]).into_owned().into()).collect()
 }

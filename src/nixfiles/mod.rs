@@ -15,7 +15,7 @@ mod tree;
 mod uses;
 mod value;
 
-pub use change::{Changed, prepare, uncommitted, write};
+pub use change::{Changed, prepare, write};
 pub use depth::too_deep;
 pub use edit::{Edits, indent, line_end, lines_around};
 pub use place::{Part, Place, Wrap, place_of};

@@ -31,14 +31,18 @@ impl Uses {
         let enrolled: BTreeSet<_> = enrolled.cloned().collect();
         let given = (!given.is_empty()).then(|| given.iter().cloned().collect());
         let mut uses = Self { given, enrolled, ..Self::default() };
+        let mut walks = Walks { tree, by_host: BTreeMap::new() };
         for file in tree.files() {
             for host in uses.named_by_path(&file.path) {
-                let mut walk = Walk::new(tree);
-                walk.file(file);
-                uses.take(&host, &walk);
+                walks.of(&host).file(file);
             }
             if file.text.contains("hostName") || file.text.contains("nixosConfigurations") || is_hive(file) {
-                uses.roots(tree, file);
+                uses.roots(&mut walks, file);
+            }
+        }
+        for (host, walk) in walks.by_host {
+            for path in walk.files {
+                uses.by_file.entry(path).or_default().insert(host.clone());
             }
         }
         uses
@@ -80,37 +84,29 @@ impl Uses {
         self.enrolled.iter().filter(named).cloned().collect()
     }
 
-    fn take(&mut self, host: &HostName, walk: &Walk<'_>) {
-        for path in &walk.files {
-            self.by_file.entry(path.clone()).or_default().insert(host.clone());
-        }
-    }
-
-    fn roots<'t>(&mut self, tree: &'t Tree, file: &'t NixFile) {
+    fn roots<'t>(&mut self, walks: &mut Walks<'t>, file: &'t NixFile) {
         for node in file.syntax().descendants() {
             let Some(binding) = ast::AttrpathValue::cast(node.clone()) else { continue };
             let Some(value) = binding.value() else { continue };
             let names: Vec<_> = binding_path(&binding).iter().map(|attr| attr.syntax().text().to_string()).collect();
             let names: Vec<_> = names.iter().map(|name| name.trim_matches('"')).collect();
             if names.last() == Some(&"hostName") && is_own_name(&node) {
-                let text = At::new(tree, file, value).text().ok();
+                let text = At::new(walks.tree, file, value).text().ok();
                 if let Some(host) = text.and_then(|name| HostName::new(name).ok()) {
-                    let mut walk = Walk::new(tree);
-                    walk.file(file);
-                    self.take(&host, &walk);
+                    walks.of(&host).file(file);
                 }
             } else if let Some(at) = names.iter().position(|name| *name == "nixosConfigurations" || *name == "colmena")
             {
-                self.configurations(tree, file, names.get(at + 1).copied(), &value);
+                self.configurations(walks, file, names.get(at + 1).copied(), &value);
             }
         }
         if let (true, Some(hive @ Expr::AttrSet(_))) = (is_hive(file), file.expression()) {
-            self.configurations(tree, file, None, &hive);
+            self.configurations(walks, file, None, &hive);
         }
     }
 
     /// The value of `nixosConfigurations`, or of one name in it.
-    fn configurations<'t>(&mut self, tree: &'t Tree, file: &'t NixFile, name: Option<&str>, value: &Expr) {
+    fn configurations<'t>(&mut self, walks: &mut Walks<'t>, file: &'t NixFile, name: Option<&str>, value: &Expr) {
         let entries: Vec<_> = match (name, inside(value.clone())) {
             (Some(name), _) => vec![(name.to_owned(), value.clone())],
             (None, Expr::AttrSet(set)) => set
@@ -122,16 +118,12 @@ impl Uses {
                 .collect(),
             // A function makes them: what it names is for all hosts.
             (None, _) => {
-                let mut walk = Walk::new(tree);
-                walk.node(file, value.syntax());
-                return self.enrolled.clone().iter().for_each(|host| self.take(host, &walk));
+                return self.enrolled.iter().for_each(|host| walks.of(host).node(file, value.syntax().clone()));
             }
         };
         for (name, value) in entries.into_iter().filter(|(name, _)| !["meta", "defaults"].contains(&name.as_str())) {
             let Ok(host) = HostName::new(name) else { continue };
-            let mut walk = Walk::new(tree);
-            walk.node(file, value.syntax());
-            self.take(&host, &walk);
+            walks.of(&host).node(file, value.syntax().clone());
             self.entries.push((file.path.clone(), range(value.syntax()), host));
         }
     }
@@ -149,29 +141,59 @@ fn is_own_name(node: &SyntaxNode) -> bool {
     place.broken.is_none() && names == [Some("networking"), Some("hostName")]
 }
 
-/// Follows paths and names.
+/// One walk for each host: where it starts twice, it goes no way twice.
+struct Walks<'t> {
+    tree: &'t Tree,
+    by_host: BTreeMap<HostName, Walk<'t>>,
+}
+
+impl<'t> Walks<'t> {
+    fn of(&mut self, host: &HostName) -> &mut Walk<'t> {
+        let tree = self.tree;
+        self.by_host.entry(host.clone()).or_insert_with(|| Walk {
+            tree,
+            seen: BTreeSet::new(),
+            files: BTreeSet::new(),
+            todo: Vec::new(),
+        })
+    }
+}
+
+/// Follows paths and names. What is still to do is a list: a chain of files may be longer than a stack is deep.
 struct Walk<'t> {
     tree: &'t Tree,
     seen: BTreeSet<(PathBuf, usize, usize)>,
     files: BTreeSet<PathBuf>,
+    todo: Vec<(&'t NixFile, SyntaxNode)>,
 }
 
 impl<'t> Walk<'t> {
-    fn new(tree: &'t Tree) -> Self {
-        Self { tree, seen: BTreeSet::new(), files: BTreeSet::new() }
-    }
-
     fn file(&mut self, file: &'t NixFile) {
+        self.add_file(file);
+        self.go();
+    }
+
+    fn node(&mut self, file: &'t NixFile, node: SyntaxNode) {
+        self.todo.push((file, node));
+        self.go();
+    }
+
+    fn add_file(&mut self, file: &'t NixFile) {
         if self.files.insert(file.path.clone()) {
-            self.node(file, file.syntax());
+            self.todo.push((file, file.syntax().clone()));
         }
     }
 
-    fn node(&mut self, file: &'t NixFile, node: &SyntaxNode) {
-        let here = range(node);
-        if !self.seen.insert((file.path.clone(), here.start, here.end)) {
-            return;
+    fn go(&mut self) {
+        while let Some((file, node)) = self.todo.pop() {
+            let here = range(&node);
+            if self.seen.insert((file.path.clone(), here.start, here.end)) {
+                self.look(file, &node);
+            }
         }
+    }
+
+    fn look(&mut self, file: &'t NixFile, node: &SyntaxNode) {
         for node in node.descendants() {
             let Some(expr) = Expr::cast(node.clone()) else { continue };
             let is_name = node
@@ -181,16 +203,16 @@ impl<'t> Walk<'t> {
             match &at.expr {
                 Expr::Ident(_) if is_name => {}
                 Expr::Ident(_) => match at.head() {
-                    Ok(Seen::Expr(found)) => self.node(found.file, found.expr.syntax()),
+                    Ok(Seen::Expr(found)) => self.todo.push((found.file, found.expr.syntax().clone())),
                     Ok(Seen::Set(set)) => {
                         let (file, node) = set.literal();
-                        node.into_iter().for_each(|node| self.node(file, &node));
+                        self.todo.extend(node.map(|node| (file, node.clone())));
                     }
                     Err(_) => {}
                 },
                 Expr::PathRel(_) | Expr::Str(_) | Expr::BinOp(_) => {
                     if let Some(file) = at.path().ok().and_then(|path| self.tree.imported(&path)) {
-                        self.file(file);
+                        self.add_file(file);
                     }
                 }
                 _ => {}

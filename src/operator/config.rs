@@ -1,8 +1,10 @@
-//! The operator's configuration directory: where their identity and signing key are.
+//! The operator's configuration directory: where their identity and signing key are, and what they allow that no
+//! repository may.
 
 use crate::base::places::config_directory;
 use crate::base::{Error, Result, files};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Where the operator's own files are. Environment first, then `config.toml`, then the files that `pkeys init` makes.
@@ -12,6 +14,10 @@ pub struct Config {
     pub identities: Vec<PathBuf>,
     /// The SSH private key that signs bundles.
     pub signing_key: Option<PathBuf>,
+    /// The age plugins that may be run: `yubikey` for `age-plugin-yubikey`.
+    pub plugins: Vec<String>,
+    /// Files of CA certificates, in PEM, by the address of the Connect server.
+    pub ca_files: BTreeMap<String, PathBuf>,
 }
 
 #[derive(Default, Deserialize)]
@@ -20,6 +26,17 @@ struct File {
     #[serde(default)]
     identities: Vec<PathBuf>,
     signing_key: Option<PathBuf>,
+    #[serde(default)]
+    plugins: Vec<String>,
+    #[serde(default)]
+    connect: BTreeMap<String, Connect>,
+}
+
+/// `[connect."https://connect.example.org"]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Connect {
+    ca_file: PathBuf,
 }
 
 impl Config {
@@ -33,8 +50,10 @@ impl Config {
         let text = files::read(&path, 1024 * 1024)?.unwrap_or_default();
         let text = String::from_utf8(text).map_err(|_| Error::new(format!("{} is not UTF-8", path.display())))?;
         let file: File = toml::from_str(&text).map_err(|_| {
-            Error::new(format!("{} cannot be read", path.display()))
-                .hint("it may hold `identities = [\"PATH\"]` and `signing-key = \"PATH\"`")
+            Error::new(format!("invalid {}", path.display())).hint(
+                "it may hold `identities = [\"PATH\"]`, `signing-key = \"PATH\"`, `plugins = [\"NAME\"]` and \
+                 `[connect.\"https://SERVER\"]` with `ca-file = \"PATH\"`",
+            )
         })?;
         let environment = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
         let there = |path: PathBuf| Ok(files::exists(&path)?.then_some(path));
@@ -49,7 +68,8 @@ impl Config {
         let own = Self::signing_key_file(&directory);
         let named = environment("PKEYS_SIGNING_KEY").or_else(|| file.signing_key.map(|p| directory.join(p)));
         let signing_key = if named.is_some() { named } else { there(own)? };
-        Ok(Self { identities, signing_key })
+        let ca_files = file.connect.into_iter().map(|(server, connect)| (server, directory.join(connect.ca_file)));
+        Ok(Self { identities, signing_key, plugins: file.plugins, ca_files: ca_files.collect() })
     }
 
     /// Where the pointers to existing keys are kept.

@@ -2,6 +2,7 @@
 
 use crate::base::{Error, Result, SecretBytes, files};
 use crate::bundle::{self, Identity, identity, public_key};
+use crate::operator::plugins::AllowedPlugins;
 use crate::operator::{Config, Keyring, Prompt};
 use age::secrecy::{ExposeSecret, SecretString};
 use ssh_key::PrivateKey;
@@ -18,6 +19,7 @@ pub struct Keys {
     config: Config,
     prompt: Arc<dyn Prompt>,
     remember: bool,
+    plugins: AllowedPlugins,
     identities: OnceCell<Rc<Vec<Identity>>>,
     signing: OnceCell<PrivateKey>,
 }
@@ -25,16 +27,18 @@ pub struct Keys {
 impl Keys {
     /// The keys that `config` names. With `remember`, passphrases that were right go into the OS keyring.
     pub fn new(config: Config, prompt: Arc<dyn Prompt>, remember: bool) -> Self {
-        Self { config, prompt, remember, identities: OnceCell::new(), signing: OnceCell::new() }
+        let plugins = AllowedPlugins::new(&config.plugins);
+        Self { config, prompt, remember, plugins, identities: OnceCell::new(), signing: OnceCell::new() }
     }
 
     /// What speaks for age plugins and asks for passphrases.
-    pub fn callbacks(&self) -> impl age::Callbacks {
+    pub fn callbacks(&self) -> impl bundle::Callbacks {
         self.asking()
     }
 
     fn asking(&self) -> Callbacks {
-        Callbacks { prompt: self.prompt.clone(), use_keyring: true, typed: Arc::default() }
+        let (prompt, plugins) = (self.prompt.clone(), self.plugins.clone());
+        Callbacks { prompt, use_keyring: true, typed: Arc::default(), plugins }
     }
 
     /// The identities that open local age secrets.
@@ -92,9 +96,9 @@ impl Keys {
         }
         if let (true, Ok(_), Some(Typed { remembered: false, question, passphrase })) = (self.remember, &opened, typed)
         {
-            Keyring.set(&keyring_name(&question), &passphrase).map_err(|e| {
-                e.context("cannot remember the passphrase").hint("leave --remember away on this machine")
-            })?;
+            Keyring
+                .set(&keyring_name(&question), &passphrase)
+                .map_err(|e| e.context("cannot remember the passphrase").hint("omit --remember on this machine"))?;
         }
         opened
     }
@@ -136,11 +140,18 @@ struct Callbacks {
     prompt: Arc<dyn Prompt>,
     use_keyring: bool,
     typed: Arc<Mutex<Option<Typed>>>,
+    plugins: AllowedPlugins,
 }
 
 impl Callbacks {
     fn take(&self) -> Option<Typed> {
         self.typed.lock().ok()?.take()
+    }
+}
+
+impl bundle::Callbacks for Callbacks {
+    fn may_run(&self, plugin: &str) -> Result<()> {
+        self.plugins.check(plugin, &*self.prompt)
     }
 }
 
@@ -160,7 +171,16 @@ impl age::Callbacks for Callbacks {
     fn request_passphrase(&self, question: &str) -> Option<SecretString> {
         let known = self.use_keyring.then(|| Keyring.get(&keyring_name(question))).flatten();
         let remembered = known.is_some();
-        let passphrase = known.or_else(|| self.prompt.secret(question))?;
+        let passphrase = match known {
+            Some(known) => known,
+            None => match self.prompt.secret(question) {
+                Ok(answer) => answer?,
+                Err(e) => {
+                    self.prompt.show(e.message());
+                    return None;
+                }
+            },
+        };
         let text = SecretString::from(passphrase.expose_str()?.to_owned());
         *self.typed.lock().ok()? = Some(Typed { question: question.into(), passphrase, remembered });
         Some(text)

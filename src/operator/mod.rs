@@ -3,11 +3,15 @@
 //! May import `base` and `bundle`. Asks questions only through [`Prompt`].
 
 mod config;
+mod config_edit;
+pub mod environment;
 mod generate;
+mod hidden_line;
 mod keyring;
 mod keys;
 mod memory;
 mod network;
+mod plugins;
 mod prompt;
 mod values;
 

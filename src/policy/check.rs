@@ -2,7 +2,7 @@
 
 use crate::base::Result;
 use crate::manifest::Finding;
-use crate::policy::{Gate, Taken};
+use crate::policy::{Gate, Taken, files};
 
 /// What is denied, and what the repository's own rules warn of. What the warnings that ship are about, `check` says itself,
 /// with the line in `pkeys.toml` or `keys.toml`.
@@ -22,6 +22,13 @@ pub fn check(gate: &Gate, operator: &str) -> Result<Vec<Finding>> {
         let (file, line) = place(rule);
         let message = format!("{}: {} (rule {})", whom.join(", "), rule.reason, rule.id);
         Finding { serious: false, file, line, message, hint: rule.fix.clone() }
+    }));
+    findings.extend(files::unread(gate.repository())?.into_iter().map(|file| Finding {
+        serious: false,
+        message: "this file is not read: rules are in policies/*.cedar, their tests in policies/tests/*.toml".into(),
+        hint: "rename or move it, or keep it outside policies/".into(),
+        file,
+        line: None,
     }));
     Ok(findings)
 }

@@ -2,6 +2,7 @@
 
 use crate::base::{Error, Result, files};
 use crate::manifest::{PolicyLevel, Repository};
+use crate::policy::leaked::LEAKED_FILE;
 use crate::policy::{Engine, Level, Problem, Rule};
 use cedar_policy::{PolicySet, Schema, ValidationMode, Validator};
 use std::collections::BTreeMap;
@@ -146,6 +147,48 @@ pub(super) fn files_of(repository: &Repository, below: &str, end: &str) -> Resul
     }
     found.sort();
     Ok(found)
+}
+
+/// What is below `policies/` and read by nobody, sorted: a rule in it would be taken for one that holds.
+///
+/// # Errors
+/// When a directory cannot be read.
+pub(super) fn unread(repository: &Repository) -> Result<Vec<String>> {
+    let root = repository.root();
+    let mut found = Vec::new();
+    let mut open = vec![root.join(DIRECTORY)];
+    while let Some(directory) = open.pop() {
+        let entries = match std::fs::read_dir(&directory) {
+            Ok(entries) => entries,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(e) => return Err(Error::io("read", &directory, &e)),
+        };
+        for entry in entries {
+            let entry = entry.map_err(|e| Error::io("read", &directory, &e))?;
+            let path = entry.path();
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                open.push(path);
+            } else if let Some(name) = path.strip_prefix(root).ok().filter(|name| !is_read(name)) {
+                found.push(name.display().to_string());
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Rules, tests of rules, the list of leaked keys, the schema for editors, and what is written for people.
+fn is_read(name: &std::path::Path) -> bool {
+    let parts: Vec<_> = name.iter().map(|part| part.to_string_lossy()).collect();
+    let hidden = |name: &str| name.starts_with('.');
+    match &parts[1..] {
+        [file] => {
+            let known = [".cedar", ".cedarschema", ".md"].iter().any(|end| file.ends_with(end));
+            (known || *name == *std::path::Path::new(LEAKED_FILE)) && !hidden(file)
+        }
+        [folder, file] if folder == "tests" => file.ends_with(".toml") && !hidden(file),
+        _ => false,
+    }
 }
 
 /// A file as text.

@@ -1,21 +1,23 @@
 //! Which Connect server a source means, and which token goes there.
 //!
-//! A token never goes to a server that it was not meant for. The keyring keeps each under its server. One that comes
-//! from outside belongs to the `OP_CONNECT_HOST` beside it, whatever the manifest says.
+//! A token never goes to a server that it was not meant for. The keyring keeps each under its server. One in the
+//! environment belongs to the `OP_CONNECT_HOST` beside it, whatever the manifest says; alone it is refused. Which
+//! certificates are trusted is said by the operator's configuration, never by the repository.
 
-use crate::base::{Error, Result, SecretBytes};
+use crate::base::{Error, Result};
 use crate::manifest::{Origin, Repository, SourceSettings};
-use crate::operator::Keyring;
+use crate::operator::{Config, Keyring, environment};
 use crate::source::{Connect, ConnectAddress, ConnectSettings, Reference};
+use std::path::{Path, PathBuf};
 
-/// The server for a token that comes from outside, typed or in the environment: `OP_CONNECT_HOST`, and only without it
-/// the `url` of the source with this name and these settings.
+/// The server for a token that is typed, after its name was shown: `OP_CONNECT_HOST`, and only without it the `url` of
+/// the source with this name and these settings.
 ///
 /// # Errors
 /// When neither is there, one is no address, or they are of different servers.
 pub fn connect_server(source: Option<(&str, &SourceSettings)>) -> Result<ConnectAddress> {
     let url = source.and_then(|(name, settings)| Some((name, settings.url.as_deref()?)));
-    agreed(url, host().as_deref())
+    agreed(url, environment_host().as_deref())
 }
 
 /// The keyring's name for the token of a server.
@@ -33,30 +35,70 @@ pub fn connect_to(repository: &Repository, vault: &str) -> Result<Connect> {
     open(repository, manifest.sources.get_key_value(&origin.source).map(|(name, settings)| (name.as_str(), settings)))
 }
 
+/// The file of CA certificates that the operator trusts for a server, beside the system's.
+///
+/// # Errors
+/// If the operator's configuration cannot be read or names an invalid server.
+pub fn trusted_ca(server: &ConnectAddress) -> Result<Option<PathBuf>> {
+    for (named, file) in Config::load()?.ca_files {
+        let named = ConnectAddress::parse(&named)
+            .map_err(|e| e.context("config.toml").hint("write it like [connect.\"https://connect.example.org\"]"))?;
+        if named.is_same_server(server) {
+            return Ok(Some(file));
+        }
+    }
+    Ok(None)
+}
+
 /// Makes ready to read from a source.
 pub(super) fn open(repository: &Repository, source: Option<(&str, &SourceSettings)>) -> Result<Connect> {
     let settings = source.map(|(_, settings)| settings);
-    let token = std::env::var("OP_CONNECT_TOKEN").ok().filter(|token| !token.is_empty()).map(SecretBytes::from);
-    let (server, token) = match token {
-        Some(token) => (connect_server(source)?, token),
+    let (server, token) = match environment::variable("OP_CONNECT_TOKEN") {
+        Some(token) => {
+            let host = environment_host().ok_or_else(no_host)?;
+            (agreed(source.and_then(|(name, settings)| Some((name, settings.url.as_deref()?))), Some(&host))?, token)
+        }
         None => {
-            let url = settings.and_then(|s| s.url.clone()).or_else(host).ok_or_else(unnamed)?;
+            let url = settings.and_then(|s| s.url.clone()).or_else(environment_host).ok_or_else(unnamed)?;
             let server = ConnectAddress::parse(&url)?;
             let token = Keyring.get(&token_name(&server)).ok_or_else(|| {
                 Error::new(format!("there is no token for the Connect server {server}"))
-                    .hint("run `pkeys login`, or set OP_CONNECT_TOKEN")
+                    .hint("run `pkeys login`, or set OP_CONNECT_TOKEN and OP_CONNECT_HOST")
             })?;
             (server, token)
         }
     };
-    let ca_file = settings.and_then(|s| s.ca_file.as_deref()).map(|path| repository.root().join(path));
-    Connect::new(ConnectSettings { ca_file, ..ConnectSettings::new(server.to_string(), token) })
+    let ca_file = trusted_ca(&server)?;
+    if let Some(path) = ca_file.as_deref().filter(|path| is_inside(path, repository.root())) {
+        return Err(Error::new(format!("the CA file {} is in the repository", path.display())).hint(format!(
+            "who can commit could replace it: `pkeys login --url {server} --ca-file FILE` keeps a copy of its own"
+        )));
+    }
+    let named = settings.is_some_and(|settings| settings.ca_file.is_some());
+    if named && ca_file.is_none() {
+        return Err(Error::new("pkeys.toml cannot say which CA is trusted: `ca-file` of the source").hint(format!(
+            "remove it there, and trust the CA on this machine: `pkeys login --url {server} --ca-file FILE`"
+        )));
+    }
+    let mut connect = Connect::new(ConnectSettings { ca_file, ..ConnectSettings::new(server.to_string(), token) })?;
+    if named {
+        connect.warn("`ca-file` in pkeys.toml is ignored: the CA is in your config.toml".into());
+    }
+    Ok(connect)
 }
 
-/// `OP_CONNECT_HOST`. One that is not UTF-8 counts too: it is refused later, and not passed over.
-fn host() -> Option<String> {
-    let host = std::env::var_os("OP_CONNECT_HOST").filter(|url| !url.is_empty())?;
-    Some(host.to_string_lossy().into_owned())
+fn is_inside(path: &Path, root: &Path) -> bool {
+    path.canonicalize().is_ok_and(|path| root.canonicalize().is_ok_and(|root| path.starts_with(root)))
+}
+
+/// `OP_CONNECT_HOST`. One that is not UTF-8 is refused later rather than ignored.
+pub fn environment_host() -> Option<String> {
+    environment::variable("OP_CONNECT_HOST").map(|url| String::from_utf8_lossy(url.expose()).into_owned())
+}
+
+fn no_host() -> Error {
+    Error::new("OP_CONNECT_TOKEN is set without OP_CONNECT_HOST: pkeys.toml alone cannot say where a token goes")
+        .hint("set OP_CONNECT_HOST to the server that the token is for")
 }
 
 /// The one server that the `url` of a source and `host` name.

@@ -13,7 +13,7 @@ mod sources;
 mod verify;
 
 pub use actions::actions;
-pub use connect::{connect_server, connect_to, token_name};
+pub use connect::{connect_server, connect_to, environment_host, token_name, trusted_ca};
 pub use inputs::{Reason, Wanted};
 pub use local::{rekey, write_local};
 pub use plan::{HostPlan, State, plan};

@@ -137,7 +137,7 @@ fn seal(
     wanted: &Wanted,
     values: &BTreeMap<Origin, Result<Value>>,
     key: &PrivateKey,
-    callbacks: impl age::Callbacks,
+    callbacks: impl bundle::Callbacks,
 ) -> Result<(Signed, Vec<u8>)> {
     let mut contents = Vec::with_capacity(wanted.secrets.len());
     let mut entries = Vec::with_capacity(wanted.secrets.len());

@@ -2,10 +2,11 @@
 
 use crate::audit::LOG_FILE;
 use crate::base::{Error, Result};
+use crate::git;
 use crate::keys::KEYS_FILE;
 use crate::manifest::{MANIFEST_FILE, Repository};
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 /// Commits what pkeys writes, and nothing else of the work tree or the index.
 pub struct Commits {
@@ -48,7 +49,7 @@ impl Commits {
         if !added.status.success() {
             return Err(failed(&added));
         }
-        if with(&["diff", "--cached", "--quiet", "HEAD"])?.status.success() {
+        if with(&["diff", "--no-textconv", "--cached", "--quiet", "HEAD"])?.status.success() {
             return Ok(());
         }
         let message = format!("--message={message}");
@@ -59,9 +60,10 @@ impl Commits {
     }
 
     fn git(&self, arguments: &[&str]) -> Result<Output> {
-        let mut command = Command::new("git");
-        command.arg("-C").arg(&self.root).args(arguments).stdin(Stdio::null());
-        command.output().map_err(|_| Error::new("cannot run git").hint("install it, or run it without --commit"))
+        git::command(&self.root)
+            .args(arguments)
+            .output()
+            .map_err(|_| Error::new("cannot run git").hint("install it, or run it without --commit"))
     }
 }
 

@@ -8,6 +8,13 @@ use gix::ObjectId;
 use gix::bstr::{BStr, BString, ByteSlice};
 use gix::objs::{Kind, TreeRefIter};
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
+
+/// How many entries of folders are looked at that were looked at under another name already. A dozen folders, each of which
+/// has the next one ten times, are 10^12 names.
+const MOST_REPEATED: usize = 500_000;
+/// The longest name of a folder, in bytes: git can check out no longer one (`PATH_MAX`).
+const LONGEST_NAME: usize = 4096;
 
 /// A file's contents as git keeps them, and its names, each with the number of the commit in which it came in.
 #[derive(Debug)]
@@ -32,8 +39,7 @@ pub(super) fn list(opened: &Opened, skipped: &mut Vec<Skipped>) -> Result<Histor
     let mut git = opened.git.to_thread_local();
     git.object_cache_size_if_unset(16 * 1024 * 1024);
     let all = commits::read(&git, skipped)?;
-    let mut walk =
-        Walk { git: &git, opened, seen: HashSet::new(), numbers: HashMap::new(), blobs: Vec::new(), missing: 0 };
+    let mut walk = Walk::new(&git, opened);
     let mut ordered = Vec::with_capacity(all.ordered.len());
     for (number, (commit, tree)) in all.ordered.into_iter().enumerate() {
         ordered.push(commit);
@@ -51,24 +57,60 @@ pub(super) fn list(opened: &Opened, skipped: &mut Vec<Skipped>) -> Result<Histor
         let why = format!("folders that are missing or damaged: {}", walk.missing);
         skipped.push(Skipped::missing(b"".as_bstr(), &why));
     }
+    if walk.cut > 0 {
+        skipped.push(Skipped {
+            path: String::new(),
+            why: format!("further names of folders that were read under {MOST_REPEATED} names: {}", walk.cut),
+            hint: "what is found may have more names; `pkeys scan PATH --history` looks at fewer".into(),
+            failed: true,
+        });
+    }
     Ok(History { commits: ordered, blobs: walk.blobs })
 }
 
 struct Walk<'a> {
     git: &'a gix::Repository,
     opened: &'a Opened,
-    /// The same folder under another name has files under other names, so the name counts.
-    seen: HashSet<(ObjectId, BString)>,
+    hasher: RandomState,
+    /// The folders that were read under some name: each is, so that every file is found.
+    read: HashSet<ObjectId>,
+    /// The same folder under another name has files under other names: the hash of the name.
+    seen: HashSet<(ObjectId, u64)>,
     numbers: HashMap<ObjectId, usize>,
     blobs: Vec<Blob>,
+    /// The number of a file's contents, and the hash of one of its names.
+    places: HashSet<(usize, u64)>,
     missing: usize,
+    repeated: usize,
+    cut: usize,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    fn new(git: &'a gix::Repository, opened: &'a Opened) -> Self {
+        Self {
+            git,
+            opened,
+            hasher: RandomState::new(),
+            read: HashSet::new(),
+            seen: HashSet::new(),
+            numbers: HashMap::new(),
+            blobs: Vec::new(),
+            places: HashSet::new(),
+            missing: 0,
+            repeated: 0,
+            cut: 0,
+        }
+    }
+
     fn tree(&mut self, id: ObjectId, name: &BStr, commit: usize) {
         let mut todo = vec![(id, name.to_owned())];
         while let Some((id, folder)) = todo.pop() {
-            if !self.seen.insert((id, folder.clone())) {
+            if !self.seen.insert((id, self.hasher.hash_one(&folder))) {
+                continue;
+            }
+            let again = !self.read.insert(id);
+            if again && self.repeated >= MOST_REPEATED {
+                self.cut += 1;
                 continue;
             }
             let Some(data) = self.git.find_object(id).ok().filter(|object| object.kind == Kind::Tree) else {
@@ -80,12 +122,17 @@ impl Walk<'_> {
                     self.missing += 1;
                     break;
                 };
+                self.repeated += usize::from(again);
                 let mut path = folder.clone();
                 if !path.is_empty() {
                     path.push(b'/');
                 }
                 path.extend_from_slice(entry.filename);
                 if entry.mode.is_tree() && self.opened.leads(&path) {
+                    if path.len() > LONGEST_NAME {
+                        path.truncate(LONGEST_NAME / 4);
+                        path.extend_from_slice("…".as_bytes());
+                    }
                     todo.push((entry.oid.to_owned(), path));
                 } else if entry.mode.is_blob() && self.opened.wants(&path) {
                     self.blob(entry.oid.to_owned(), path, commit);
@@ -99,9 +146,8 @@ impl Walk<'_> {
         if number == self.blobs.len() {
             self.blobs.push(Blob { id, places: Vec::new() });
         }
-        let places = &mut self.blobs[number].places;
-        if !places.iter().any(|(known, _)| *known == path) {
-            places.push((path, commit));
+        if self.places.insert((number, self.hasher.hash_one(&path))) {
+            self.blobs[number].places.push((path, commit));
         }
     }
 }

@@ -7,7 +7,7 @@ use arguments::{Arguments, Command, Install, Place, Receive, Verify, When};
 use clap::Parser;
 use pkeys::activate::{Asked, IdleLimit, Options, Outcome, Phase, Received, Report, Spec};
 use pkeys::activate::{confine, given, install, only_read, prepare, receive, report};
-use pkeys::base::{Error, Result, files};
+use pkeys::base::{Error, Result, files, printable};
 use pkeys::bundle::{Manifest, Signed, Signers};
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -20,14 +20,15 @@ use std::time::Duration;
 #[global_allocator]
 static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> = zeroizing_alloc::ZeroAlloc(std::alloc::System);
 
-/// Prints a line. That nobody reads it, or that the disk of a log is full, must not change what was done.
+/// Prints a line: names in it come from bundles and specs, so it passes `printable`. That nobody reads it, or that the disk
+/// of a log is full, must not change what was done.
 macro_rules! say {
-    ($($text:tt)*) => { drop(writeln!(std::io::stdout(), $($text)*)) };
+    ($($text:tt)*) => { drop(writeln!(std::io::stdout(), "{}", printable(&format!($($text)*)))) };
 }
 
 /// The same to standard error.
 macro_rules! complain {
-    ($($text:tt)*) => { drop(writeln!(std::io::stderr(), $($text)*)) };
+    ($($text:tt)*) => { drop(writeln!(std::io::stderr(), "{}", printable(&format!($($text)*)))) };
 }
 
 mod arguments;

@@ -1,7 +1,7 @@
 //! What an activation did, in lines and as JSON.
 
 use pkeys::activate::{Outcome, Status};
-use pkeys::base::{Error, Result};
+use pkeys::base::{Error, Result, printable};
 use std::io::Write;
 
 /// How many names one line shows.

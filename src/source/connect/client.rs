@@ -76,7 +76,7 @@ impl Client {
         let builder = trusting(builder, &address, settings.ca_file.as_deref())?;
         let http = builder.build().map_err(|_| {
             Error::new("TLS could not be set up: the system has no CA certificates that could be read")
-                .hint("install the system's CA certificates, or set ca-file of the source")
+                .hint("install the system's CA certificates, or trust one: `pkeys login --ca-file FILE`")
         })?;
         Ok(Self { http, address, policy: settings.retry, timeout: settings.timeout, health: Mutex::default() })
     }
@@ -232,7 +232,7 @@ fn trusting(builder: ClientBuilder, address: &Address, ca_file: Option<&Path>) -
     let Some(path) = ca_file else {
         return Ok(if address.is_plain() { builder.tls_certs_only([]) } else { builder });
     };
-    const HINT: &str = "ca-file of the source names a file of PEM certificates";
+    const HINT: &str = "name a file of PEM certificates: `pkeys login --ca-file FILE`, or ca-file in config.toml";
     let text = files::read(path, CA_LIMIT)?
         .ok_or_else(|| Error::new(format!("there is no CA file {}", path.display())).hint(HINT))?;
     let certificates = reqwest::Certificate::from_pem_bundle(&text).unwrap_or_default();

@@ -91,6 +91,11 @@ impl Connect {
         self.warnings.clone()
     }
 
+    /// Adds something that the operator should hear.
+    pub fn warn(&mut self, warning: String) {
+        self.warnings.push(warning);
+    }
+
     /// Drops all that was remembered, so that the next call asks anew. For whoever changed an item in the meantime.
     pub fn forget(&self) {
         self.store.forget();

@@ -42,7 +42,8 @@ impl Failed {
 pub(super) fn sending(to: &Address, error: &reqwest::Error) -> Failed {
     if let Some(why) = distrust(error) {
         let message = format!("the certificate of {to} is not trusted: {}", shown(&why));
-        return Failed::new(Failure::Distrusted, message, "set ca-file of the source to the CA that signed it, as PEM");
+        let hint = "if you know the CA that signed it: `pkeys login --ca-file FILE` trusts it on this machine";
+        return Failed::new(Failure::Distrusted, message, hint);
     }
     const START: &str = "start the Connect server, or check OP_CONNECT_HOST and the source's url in pkeys.toml";
     if error.is_connect() || error.is_dns() {
