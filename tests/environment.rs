@@ -71,7 +71,7 @@ fn hooks_of_git_and_the_proxy_command_of_ssh_get_no_token() {
     sandbox.secret("db", b"1", &["web"]);
     let text = String::from_utf8(sandbox.read("pkeys.toml")).unwrap();
     let text = text.replace("from = \"age:db\"", "from = \"age:db\"\ngenerate = { length = 20 }");
-    std::fs::write(sandbox.repo().join("pkeys.toml"), text).unwrap();
+    sandbox.manifest(text);
     let git = |arguments: &[&str]| run_command(sandbox.command_of("git").args(arguments), b"").good();
     git(&["init", "--quiet"]);
     git(&["config", "user.email", "ann@example.org"]);
@@ -105,7 +105,7 @@ fn plugins_of_age_get_no_token() {
     recorded.only_clean(&["age-plugin-shuffle"]);
     let text = String::from_utf8(sandbox.read("pkeys.toml")).unwrap();
     let text = text.replace("ann = [\"age1", &format!("plug = [\"{recipient}\"]\nann = [\"age1"));
-    std::fs::write(sandbox.repo().join("pkeys.toml"), text).unwrap();
+    sandbox.manifest(text);
     run_command(recorded.command().args(["secret", "rekey"]), b"").good();
     std::fs::write(sandbox.path("plugin-identity"), format!("{identity}\n")).unwrap();
     let mut command = recorded.command();

@@ -110,6 +110,7 @@ fn a_host_that_has_a_key_keeps_it() {
     sandbox.pkeys(&["host", "remove", "web"]).good();
     assert!(!sandbox.repo().join("secrets/ssh-host-key.web.age").exists(), "it goes with its host");
     std::fs::write(sandbox.repo().join("secrets/ssh-host-key.web.age"), key).unwrap();
+    sandbox.accept();
     sandbox.pkeys(&["host", "add", "web", "--generate"]).good();
     assert!(line.is_some_and(|line| manifest(&sandbox).contains(line)));
 }

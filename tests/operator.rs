@@ -309,9 +309,22 @@ fn rekey_is_all_or_nothing() {
     sandbox.secret("b", b"2", &[]);
     std::fs::write(sandbox.repo().join("secrets/b.age"), "damaged").unwrap();
     let before = sandbox.snapshot();
-    sandbox.pkeys(&["secret", "rekey"]).bad("cannot decrypt b.age", "");
+    sandbox.pkeys(&["secret", "rekey"]).bad("b.age is not the file that was signed", "pkeys trust accept");
     assert_eq!(sandbox.snapshot(), before);
+    sandbox.accept();
+    sandbox.pkeys(&["secret", "rekey"]).bad("cannot decrypt b.age", "");
     sandbox.secret("b", b"2", &[]);
+    // Nobody is new: every file stays as it is.
+    let before = sandbox.snapshot();
+    assert_eq!(sandbox.pkeys(&["secret", "rekey"]).good(), "rekeyed 0 secrets\n");
+    let without_log = |all: Vec<(PathBuf, Vec<u8>)>| -> Vec<_> {
+        all.into_iter().filter(|(path, _)| !path.ends_with("audit.jsonl")).collect()
+    };
+    assert_eq!(without_log(sandbox.snapshot()), without_log(before));
+    let bob = run("age-keygen", &[] as &[&str], b"").good();
+    let bob = bob.lines().find_map(|line| line.strip_prefix("# public key: ")).unwrap().to_owned();
+    let text = String::from_utf8(sandbox.read("pkeys.toml")).unwrap();
+    sandbox.manifest(text.replace("[operators]\n", &format!("[operators]\nbob = [\"{bob}\"]\n")));
     let before = sandbox.read("secrets/a.age");
     assert_eq!(sandbox.pkeys(&["secret", "rekey"]).good(), "rekeyed 2 secrets\n");
     assert_ne!(sandbox.read("secrets/a.age"), before);

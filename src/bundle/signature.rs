@@ -4,8 +4,10 @@ use crate::base::{Error, Result};
 use ssh_key::private::{KeypairData, RsaKeypair};
 use ssh_key::{Algorithm, HashAlg, LineEnding, PrivateKey, PublicKey, Signature, SshSig};
 
-/// The namespace of a signature on a bundle; a signature made for anything else does not count.
+/// The namespace of a signature on a bundle. One that was made for anything else is not valid.
 pub const NAMESPACE: &str = "pkeys-bundle";
+/// The namespace of a signature on the statement beside a local secret.
+pub const STATEMENT_NAMESPACE: &str = "pkeys-secret";
 
 /// The SSH keys whose signature is trusted.
 #[derive(Clone, Debug)]
@@ -33,9 +35,17 @@ impl Signers {
         self.0.iter().map(|key| key.fingerprint(HashAlg::Sha256).to_string()).collect()
     }
 
-    /// Whether a signature over `bytes` is by one of these, and by which (its fingerprint).
+    /// Verifies the signature of a bundle's manifest. Returns the signer's fingerprint.
     pub(super) fn verify(&self, bytes: &[u8], signature: &[u8]) -> Result<String> {
-        let broken = || Error::new("manifest.json.sig is not an SSH signature");
+        self.verify_as(NAMESPACE, "manifest.json", bytes, signature)
+    }
+
+    /// Verifies the signature of a file in a namespace. Returns the signer's fingerprint.
+    ///
+    /// # Errors
+    /// If it is not a valid signature of one of these.
+    pub fn verify_as(&self, namespace: &str, file: &str, bytes: &[u8], signature: &[u8]) -> Result<String> {
+        let broken = || Error::new(format!("{file}.sig is not an SSH signature"));
         let armored = signature;
         let signature = SshSig::from_pem(armored).map_err(|_| broken())?;
         // One signature, one file: other bytes that decode to the same are refused, as `ssh-keygen` never writes them.
@@ -44,14 +54,14 @@ impl Signers {
             return Err(broken());
         }
         if signature.version() != SshSig::VERSION {
-            return Err(Error::new("manifest.json.sig has an unknown version"));
+            return Err(Error::new(format!("{file}.sig has an unknown version")));
         }
-        if signature.namespace() != NAMESPACE {
-            return Err(Error::new(format!("the signature was made for something else than {NAMESPACE}")));
+        if signature.namespace() != namespace {
+            return Err(Error::new(format!("the signature was made for something else than {namespace}")));
         }
         let by = signature.public_key().fingerprint(HashAlg::Sha256);
         // Of a key that is not trusted too: whether it really signed is worth knowing.
-        let fits = PublicKey::from(signature.public_key().clone()).verify(NAMESPACE, bytes, &signature).is_ok();
+        let fits = PublicKey::from(signature.public_key().clone()).verify(namespace, bytes, &signature).is_ok();
         if !self.0.iter().any(|key| key.key_data() == signature.public_key()) {
             let how = if fits { "is signed by" } else { "names as its signer" };
             let trusted = self.fingerprints().join(", ");
@@ -59,7 +69,7 @@ impl Signers {
                 .hint("render it with a signing key that the host trusts, or add that key to the trusted signers"));
         }
         if !fits {
-            return Err(Error::new("the signature does not fit manifest.json: it was changed or damaged"));
+            return Err(Error::new(format!("the signature does not fit {file}: it was changed or damaged")));
         }
         Ok(by.to_string())
     }
@@ -84,9 +94,17 @@ pub fn public_key(line: &str) -> Result<PublicKey> {
 /// # Errors
 /// When the key is locked or of a kind that cannot sign here.
 pub fn sign(manifest: &[u8], key: &PrivateKey) -> Result<String> {
+    sign_as(NAMESPACE, manifest, key)
+}
+
+/// Signs a file in a namespace: the armored text of its `.sig`.
+///
+/// # Errors
+/// If the key is locked or of a kind that cannot sign here.
+pub fn sign_as(namespace: &str, bytes: &[u8], key: &PrivateKey) -> Result<String> {
     let signed = match key.key_data() {
-        KeypairData::Rsa(rsa) => sign_rsa(manifest, rsa),
-        _ => key.sign(NAMESPACE, HashAlg::Sha512, manifest),
+        KeypairData::Rsa(rsa) => sign_rsa(namespace, bytes, rsa),
+        _ => key.sign(namespace, HashAlg::Sha512, bytes),
     };
     let signed = signed.and_then(|signature| signature.to_pem(LineEnding::LF));
     signed.map_err(|_| {
@@ -95,7 +113,7 @@ pub fn sign(manifest: &[u8], key: &PrivateKey) -> Result<String> {
 }
 
 /// `ssh-key` 0.6.7 builds an RSA key from its first prime twice and then refuses it; so `rsa` is called directly.
-fn sign_rsa(manifest: &[u8], key: &RsaKeypair) -> ssh_key::Result<SshSig> {
+fn sign_rsa(namespace: &str, bytes: &[u8], key: &RsaKeypair) -> ssh_key::Result<SshSig> {
     use rsa::signature::{SignatureEncoding, Signer};
     let number =
         |n: &ssh_key::Mpint| n.as_positive_bytes().map(rsa::BigUint::from_bytes_be).ok_or(ssh_key::Error::Crypto);
@@ -103,8 +121,8 @@ fn sign_rsa(manifest: &[u8], key: &RsaKeypair) -> ssh_key::Result<SshSig> {
     let (n, e, d) = (number(&key.public.n)?, number(&key.public.e)?, number(&key.private.d)?);
     let private = rsa::RsaPrivateKey::from_components(n, e, d, primes).map_err(|_| ssh_key::Error::Crypto)?;
     let signer = rsa::pkcs1v15::SigningKey::<sha2::Sha512>::new(private);
-    let signature = signer.try_sign(&SshSig::signed_data(NAMESPACE, HashAlg::Sha512, manifest)?);
+    let signature = signer.try_sign(&SshSig::signed_data(namespace, HashAlg::Sha512, bytes)?);
     let signature = signature.map_err(|_| ssh_key::Error::Crypto)?.to_vec();
     let signature = Signature::new(Algorithm::Rsa { hash: Some(HashAlg::Sha512) }, signature)?;
-    SshSig::new(key.public.clone().into(), NAMESPACE, HashAlg::Sha512, signature)
+    SshSig::new(key.public.clone().into(), namespace, HashAlg::Sha512, signature)
 }

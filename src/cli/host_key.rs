@@ -6,7 +6,7 @@ use crate::cli::context::Context;
 use crate::cli::secret;
 use crate::manifest::Repository;
 use crate::operator::{in_memory, new_host_key, public_half};
-use crate::render::{Sources, write_local};
+use crate::render::{Sources, remove_local, write_local};
 use crate::rotate::host_key_files;
 use crate::source::Reference;
 use std::path::{Component, Path, PathBuf};
@@ -48,7 +48,7 @@ pub(super) fn remove(repository: &Repository, host: &HostName) -> Result<()> {
     for name in host_key_files(host)? {
         let reference = Reference::Age(name.clone());
         if !repository.manifest().secrets.values().any(|secret| secret.from == reference) {
-            files::remove(&repository.secret_file(&name))?;
+            remove_local(repository, &name)?;
         }
     }
     Ok(())

@@ -188,7 +188,7 @@ fn remove(context: &Context, name: &SecretName) -> Result<bool> {
         edit.remove(&["secrets"], name.as_str())?;
         grants::save_manifest(&mut repository, &edit)?;
     }
-    files::remove(&path)?;
+    render::remove_local(&repository, name)?;
     context.ui.did("removed", name);
     context
         .ui

@@ -79,7 +79,7 @@ fn fingerprint(repository: &Repository) -> Result<String> {
 fn show(context: &Context, repository: &Repository) -> Result<bool> {
     let fingerprint = fingerprint(repository)?;
     let claims = repository.manifest().fleet_claims();
-    let unaccepted = grants::unaccepted(repository, &repository.hosts(&[])?)?;
+    let unaccepted = grants::all_unaccepted(repository)?;
     let pins = repository.pins()?;
     if context.ui.json() {
         let one = |claim: &Claim| json!({ "claim": claim.to_string(), "host": claim.host() });
@@ -116,13 +116,13 @@ fn accept(context: &Context, repository: &Repository, expected: Option<&str>, al
         let set: Vec<_> = repository.manifest().fleet_claims().into_iter().filter(Claim::is_of_trust_set).collect();
         repository.pins()?.accept(&set)?;
     }
-    let claims = grants::unaccepted(repository, &hosts)?;
+    let claims = grants::all_unaccepted(repository)?;
     if all {
         repository.pins()?.accept(&claims)?;
     } else if expected.is_none() {
         settle(context, repository, &hosts, false)?;
     }
-    let left = grants::unaccepted(repository, &hosts)?;
+    let left = grants::all_unaccepted(repository)?;
     context.ui.did("accepted", &"what the repository says");
     if !left.is_empty() {
         context.ui.note(&format!("not accepted yet: {}; `pkeys render` asks", count(left.len(), "grant")));

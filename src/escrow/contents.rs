@@ -2,6 +2,7 @@
 
 use crate::base::{HostName, Result, SecretName};
 use crate::keys::{State, UserKey, UserKeys};
+use crate::manifest::host_key_names;
 use crate::manifest::{Origin, Repository};
 use std::collections::BTreeMap;
 
@@ -31,5 +32,5 @@ pub fn user_entry(key: &UserKey) -> String {
 
 /// The name of a host's key in the escrow.
 pub fn host_entry(host: &HostName) -> String {
-    format!("ssh-host-key.{host}")
+    host_key_names(host)[0].clone()
 }

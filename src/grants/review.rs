@@ -3,10 +3,13 @@
 use super::accepted::Trusted;
 use super::claims::{of_fleet, of_host};
 use super::known::Known;
+use super::statement;
 use crate::base::{HostName, Result};
 use crate::keys::UserKeys;
 use crate::manifest::Repository;
+use crate::source::Reference;
 use crate::trust::Claim;
+use std::collections::BTreeSet;
 
 /// The claims about the fleet and about these hosts that were not accepted, sorted: first those of the fleet.
 ///
@@ -24,6 +27,27 @@ pub fn unaccepted(repository: &Repository, hosts: &[HostName]) -> Result<Vec<Cla
         let known = trusted.as_ref().map(|trusted| Known::of(repository, trusted, host)).transpose()?;
         claims.extend(unaccepted_of_host(repository, &keys, host, known.as_ref())?);
     }
+    let delivered = hosts.iter().flat_map(|host| {
+        let manifest = repository.manifest();
+        manifest.secrets_of(host).map(|(_, secret)| &secret.from).chain(manifest.host_key_for(host))
+    });
+    let names = delivered.filter_map(|reference| match reference {
+        Reference::Age(name) => Some(name.clone()),
+        Reference::Op(_) => None,
+    });
+    claims.extend(statement::unaccepted(repository, names.collect::<BTreeSet<_>>())?);
+    Ok(claims)
+}
+
+/// All claims of the repository that were not accepted, those of local secrets that no host gets among them.
+///
+/// # Errors
+/// As [`unaccepted`].
+pub fn all_unaccepted(repository: &Repository) -> Result<Vec<Claim>> {
+    let mut claims = unaccepted(repository, &repository.hosts(&[])?)?;
+    claims.extend(statement::unaccepted(repository, repository.local_secrets()?)?);
+    claims.sort();
+    claims.dedup();
     Ok(claims)
 }
 

@@ -21,6 +21,6 @@ pub use edit::Edit;
 pub use generate::Generate;
 pub use level::{BREAK_GLASS_SIGNER, PolicyLevel};
 pub use model::{BreakGlass, Host, Manifest, Secret, Selector, SourceKind, SourceSettings};
-pub use origin::Origin;
+pub use origin::{Origin, check_delivery, host_key_names};
 pub use repository::{MANIFEST_FILE, Repository};
 pub use user::{Period, Store, User};

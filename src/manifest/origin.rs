@@ -1,8 +1,8 @@
 //! Which source a secret's value is read from.
 
-use crate::base::{Error, Result};
+use crate::base::{Error, HostName, Result};
 use crate::manifest::{Manifest, Secret, SourceKind};
-use crate::source::Reference;
+use crate::source::{KeyPlace, Reference};
 
 /// One value's place: a source of the manifest, and the reference in it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,6 +50,30 @@ impl Origin {
         };
         Ok(Self { source, reference: reference.clone() })
     }
+}
+
+/// Refuses references that are no secrets: users' private keys, and host keys of other hosts, which only `host-key` and
+/// `next-host-key` of their own host name. A copy of such a file under another name has no signed statement.
+///
+/// # Errors
+/// If the value must not be delivered there.
+pub fn check_delivery(reference: &Reference, own_host_key: Option<&HostName>) -> Result<()> {
+    let Reference::Age(name) = reference else { return Ok(()) };
+    let file = name.as_str();
+    let own = own_host_key.is_some_and(|host| host_key_names(host).iter().any(|own| own == file));
+    if KeyPlace::is_file_name(name) || file.starts_with(HOST_KEY) && !own {
+        return Err(Error::new(format!("age:{name} is a private key, and no secret for a host"))
+            .hint("if a program there needs a key: make one of its own, and `pkeys secret set NAME < KEY-FILE`"));
+    }
+    Ok(())
+}
+
+/// What the names of files with hosts' private keys start with.
+const HOST_KEY: &str = "ssh-host-key.";
+
+/// The names of the age files of a host's key: the one that it has, and the next one while that is on its way.
+pub fn host_key_names(host: &HostName) -> [String; 2] {
+    [format!("{HOST_KEY}{host}"), format!("{HOST_KEY}{host}.next")]
 }
 
 fn list(names: &[&String]) -> String {

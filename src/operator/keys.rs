@@ -83,6 +83,16 @@ impl Keys {
         Ok(self.signing.get_or_init(|| key))
     }
 
+    /// The key that signs bundles, if nothing has to be asked for it: it is open already, or has no passphrase.
+    pub fn signing_key_without_asking(&self) -> Option<&PrivateKey> {
+        if let Some(key) = self.signing.get() {
+            return Some(key);
+        }
+        let bytes = files::read_secret(self.config.signing_key.as_deref()?, MAX_KEY).ok()??;
+        let key = PrivateKey::from_openssh(bytes.expose()).ok().filter(|key| !key.is_encrypted())?;
+        Some(self.signing.get_or_init(|| key))
+    }
+
     /// Opens with a remembered passphrase first; asks when there is none or it no longer fits.
     fn unlocking<T>(&self, open: impl Fn(Callbacks) -> Result<T>) -> Result<T> {
         let callbacks = self.asking();

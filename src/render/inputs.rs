@@ -2,8 +2,9 @@
 
 use crate::base::{Error, FleetId, HostName, Result, SecretName, UserName};
 use crate::bundle::{FORMAT_2, Manifest as BundleManifest, NEW_HOST_KEY, Recipient, sha256_hex};
+use crate::grants::statement;
 use crate::keys::{UserKeys, authorized};
-use crate::manifest::{Manifest, Origin};
+use crate::manifest::{Manifest, Origin, check_delivery};
 use crate::policy::Granted;
 use crate::trust::Claim;
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,7 +39,8 @@ impl Wanted {
     /// When the host has no recipient, or a secret no source.
     pub fn of(manifest: &Manifest, keys: &UserKeys, host: &HostName) -> Result<Self> {
         let secrets = manifest.secrets_of(host).map(|(name, secret)| {
-            let origin = Origin::of(manifest, secret).map_err(|e| e.context(format!("secret {name}")))?;
+            let origin = check_delivery(&secret.from, None).and_then(|()| Origin::of(manifest, secret));
+            let origin = origin.map_err(|e| e.context(format!("secret {name}")))?;
             Ok((name.clone(), WantedSecret { origin, trim: secret.trim }))
         });
         let mut secrets = secrets.collect::<Result<BTreeMap<_, _>>>()?;
@@ -49,6 +51,7 @@ impl Wanted {
             .hint("give it another name in pkeys.toml"));
         }
         if let Some(reference) = manifest.host_key_for(host) {
+            check_delivery(reference, Some(host)).map_err(|e| e.context("next-host-key"))?;
             let origin = Origin::find(manifest, reference, None)?;
             secrets.insert(SecretName::new(NEW_HOST_KEY)?, WantedSecret { origin, trim: false });
         }
@@ -127,6 +130,25 @@ impl Wanted {
             self.secrets.get(&s.name).is_some_and(|wanted| wanted.origin.reference.to_string() == s.reference)
         };
         old.secrets.iter().filter(same).map(|s| (s.name.clone(), s.version.clone())).collect()
+    }
+
+    /// Refuses a local value that is older than the one in the newest bundle: somebody has put it back.
+    ///
+    /// # Errors
+    /// Names the first.
+    pub fn check_newness(&self, old: &BundleManifest, versions: &BTreeMap<SecretName, String>) -> Result<()> {
+        for secret in &old.secrets {
+            let same =
+                self.secrets.get(&secret.name).is_some_and(|now| now.origin.reference.to_string() == secret.reference);
+            if same && versions.get(&secret.name).is_some_and(|now| statement::is_older(now, &secret.version)) {
+                return Err(Error::new(format!(
+                    "secret {}: the local value is older than the one that the host has",
+                    secret.name
+                ))
+                .hint("`git pull`; to go back to an old value on purpose, `pkeys secret set` it again"));
+            }
+        }
+        Ok(())
     }
 
     /// How a rendered bundle differs from what is wanted, where versions are known.

@@ -1,37 +1,85 @@
 //! Writing local age files.
 
 use crate::audit::{self, Action};
-use crate::base::{Result, SecretBytes, SecretName, files};
+use crate::base::{Error, Result, SecretBytes, SecretName, files};
 use crate::bundle;
-use crate::grants;
+use crate::grants::{self, statement};
 use crate::manifest::Repository;
 use crate::operator::Keys;
 use crate::render::Sources;
 
-/// Encrypts a value to the operators and break-glass, and writes its file whole.
+/// Encrypts a value to the operators and break-glass, and writes its file whole, with a statement beside it. The value gets
+/// a new version. Where the signing key needs no question, the statement is signed at once, else by the next render.
 ///
 /// # Errors
-/// When nobody is named to encrypt to, or the file cannot be written; then what was there is untouched.
+/// If nobody is named to encrypt to, or a file cannot be written; then what was there is untouched.
 pub fn write_local(repository: &Repository, keys: &Keys, name: &SecretName, value: &SecretBytes) -> Result<()> {
-    let file = bundle::encrypt(value, &grants::secret_recipients(repository)?, keys.callbacks())?;
-    files::make_directories(&repository.secrets_directory())?;
-    files::write(&repository.secret_file(name), &file, files::PUBLIC)
+    let version = statement::next_version(repository, name)?;
+    write_version(repository, keys, name, value, version)
 }
 
-/// Encrypts every local age file anew, to whom `pkeys.toml` names now. All are opened before the first is written. Returns how
-/// many there are; `done` is called for each.
+fn write_version(
+    repository: &Repository,
+    keys: &Keys,
+    name: &SecretName,
+    value: &SecretBytes,
+    version: String,
+) -> Result<()> {
+    let recipients = grants::secret_recipients(repository)?;
+    let file = bundle::encrypt(value, &recipients, keys.callbacks())?;
+    files::make_directories(&repository.secrets_directory())?;
+    // First, so that a run that is killed in between has vouched for what it left.
+    statement::vouch(repository, name, &file)?;
+    files::write(&repository.secret_file(name), &file, files::PUBLIC)?;
+    statement::write(repository, name, &file, version, &recipients, keys.signing_key_without_asking())
+}
+
+/// Copies a local secret to another name, as it is encrypted. Its value keeps its version.
 ///
 /// # Errors
-/// When one cannot be opened; then nothing is changed.
-pub fn rekey(repository: &Repository, sources: &Sources, keys: &Keys, done: &dyn Fn()) -> Result<usize> {
-    let names = repository.local_secrets()?;
-    let values = names.iter().map(|name| sources.read_local(name).map(|value| (name, value.bytes)));
-    let values = values.collect::<Result<Vec<_>>>().map_err(|e| e.hint("nothing was changed"))?;
+/// If it is not there, nobody vouches for it, or a file cannot be written.
+pub fn copy_local(repository: &Repository, keys: &Keys, from: &SecretName, to: &SecretName) -> Result<()> {
+    let file = files::read(&repository.secret_file(from), bundle::MAX_PAYLOAD)?
+        .ok_or_else(|| Error::new(format!("{from}.age vanished")).hint("restore it from git, and run it again"))?;
+    let version = statement::version_of(repository, from, &file)?;
     let recipients = grants::secret_recipients(repository)?;
+    statement::vouch(repository, to, &file)?;
+    files::write(&repository.secret_file(to), &file, files::PUBLIC)?;
+    statement::write(repository, to, &file, version.0, &recipients, keys.signing_key_without_asking())
+}
+
+/// Removes a local secret and its statement. Returns whether it was there.
+///
+/// # Errors
+/// If a file cannot be removed.
+pub fn remove_local(repository: &Repository, name: &SecretName) -> Result<bool> {
+    let removed = files::remove(&repository.secret_file(name))?;
+    statement::remove(repository, name)?;
+    Ok(removed)
+}
+
+/// Encrypts the local age files anew, to whom `pkeys.toml` names now. Each value keeps its version, so no host becomes stale;
+/// a file that a signed statement says is encrypted to exactly these stays as it is. All are opened before the first is
+/// written. Returns how many were encrypted; `done` is called for each file.
+///
+/// # Errors
+/// If one cannot be opened, or nobody vouches for it; then nothing is changed.
+pub fn rekey(repository: &Repository, sources: &Sources, keys: &Keys, done: &dyn Fn()) -> Result<usize> {
+    let recipients = grants::secret_recipients(repository)?;
+    let mut values = Vec::new();
+    for name in repository.local_secrets()? {
+        let file = files::read(&repository.secret_file(&name), bundle::MAX_PAYLOAD)?.unwrap_or_default();
+        if statement::is_encrypted_to(repository, &name, &file, &recipients) {
+            done();
+            continue;
+        }
+        let value = sources.read_local(&name).map_err(|e| e.hint("nothing was changed"))?;
+        values.push((name, value));
+    }
     let action = Action::new("secret rekey").number("secrets", values.len() as u64);
     audit::append(repository, &[action.list("recipients", recipients.iter().map(bundle::Recipient::id))])?;
     for (name, value) in &values {
-        write_local(repository, keys, name, value)?;
+        write_version(repository, keys, name, &value.bytes, value.version.0.clone())?;
         done();
     }
     Ok(values.len())

@@ -15,7 +15,7 @@ mod verify;
 pub use actions::actions;
 pub use connect::{connect_server, connect_to, environment_host, token_name, trusted_ca};
 pub use inputs::{Reason, Wanted};
-pub use local::{rekey, write_local};
+pub use local::{copy_local, rekey, remove_local, write_local};
 pub use plan::{HostPlan, State, plan};
 pub use run::{Rendered, now, run};
 pub use sources::Sources;

@@ -219,7 +219,10 @@ impl Look {
                 })
                 .collect();
             match now {
-                Ok(now) => reasons = wanted.differences(old, &now),
+                Ok(now) => match wanted.check_newness(old, &now) {
+                    Ok(()) => reasons = wanted.differences(old, &now),
+                    Err(e) => return HostPlan { state: State::Failed(e), ..plan },
+                },
                 // Users' keys do not wait for a source that is down.
                 Err(_) if !reasons.is_empty() => {}
                 Err(e) => return HostPlan { state: State::Failed(e), ..plan },

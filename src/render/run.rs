@@ -4,7 +4,7 @@ use crate::base::{Error, HostName, Result, secret::without_final_newline};
 use crate::bundle::{
     self, Authentic, FORMAT_2, MAX_GENERATION, Manifest as BundleManifest, Payload, SecretEntry, Signed, sha256_hex,
 };
-use crate::grants::{self, Trusted};
+use crate::grants::{self, Trusted, statement};
 use crate::manifest::{Origin, Repository};
 use crate::operator::Keys;
 use crate::render::{HostPlan, Sources, State, Wanted};
@@ -41,6 +41,7 @@ pub fn run(
             _ => None,
         })
         .collect();
+    statement::sign_outstanding(repository, || signing_key(repository, keys))?;
     if stale.is_empty() {
         repository.pins()?.settle(&unchanged(plans), &[])?;
         return Ok(Vec::new());
@@ -61,7 +62,7 @@ pub fn run(
             let sealed = may_be_rendered(plan).and_then(|()| next_generation(plan.highest)).and_then(|generation| {
                 let sealed = match &plan.accepted {
                     Some(old) if plan.keeps_payload() => reuse(repository, plan, generation, wanted, old, key),
-                    _ => seal(host, generation, wanted, &values, key, callbacks.clone()),
+                    _ => seal(plan, generation, wanted, &values, key, callbacks.clone()),
                 };
                 sealed.map(|(signed, payload)| (generation, signed, payload))
             });
@@ -132,7 +133,7 @@ fn signing_key<'a>(repository: &Repository, keys: &'a Keys) -> Result<&'a Privat
 }
 
 fn seal(
-    host: &HostName,
+    plan: &HostPlan,
     generation: u64,
     wanted: &Wanted,
     values: &BTreeMap<Origin, Result<Value>>,
@@ -151,6 +152,9 @@ fn seal(
         let (reference, version) = (secret.origin.reference.to_string(), value.version.0.clone());
         entries.push(SecretEntry { name: name.clone(), reference, version });
     }
+    if let Some(old) = &plan.accepted {
+        wanted.check_newness(&old.manifest, &versions)?;
+    }
     let payload = bundle::encrypt(&bundle::pack(contents.iter().copied())?, &wanted.recipients, callbacks)?;
     if payload.len() > bundle::MAX_PAYLOAD {
         return Err(Error::new("the secrets of this host are larger than 64 MiB together"));
@@ -158,7 +162,7 @@ fn seal(
     let manifest = BundleManifest {
         format: FORMAT_2.into(),
         fleet: Some(wanted.fleet.clone()),
-        host: host.clone(),
+        host: plan.host.clone(),
         generation,
         created: now(),
         payload: Payload::of(&payload),

@@ -1,7 +1,7 @@
 //! Opening sources when they are first needed, and asking each for its references at once.
 
 use crate::base::{Error, HostName, Result, SecretName, files};
-use crate::grants;
+use crate::grants::{self, statement};
 use crate::manifest::{Origin, Repository, SourceKind};
 use crate::operator::{Keys, public_of_signing_key};
 use crate::policy::operator_named;
@@ -133,7 +133,10 @@ impl<'a> Sources<'a> {
         let opened: Rc<dyn Source + 'a> = if is_age {
             let directory = settings.and_then(|s| s.directory.as_deref()).unwrap_or("secrets".as_ref());
             let keys = self.keys;
-            Rc::new(AgeFiles::new(self.repository.root().join(directory), Box::new(|| keys.identities())))
+            let repository = self.repository;
+            let vouch = move |name: &SecretName, file: &[u8]| statement::version_of(repository, name, file);
+            let identities = Box::new(|| keys.identities());
+            Rc::new(AgeFiles::new(repository.root().join(directory), identities, Box::new(vouch)))
         } else {
             let connect = connect::open(self.repository, settings.map(|settings| (name, settings)))?;
             self.warnings.borrow_mut().extend(connect.warnings());

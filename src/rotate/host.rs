@@ -5,14 +5,14 @@
 
 use crate::audit::{self, Action};
 use crate::base::{Error, HostName, Result, SecretName, files};
-use crate::bundle::{MAX_PAYLOAD, Recipient};
+use crate::bundle::Recipient;
 use crate::grants;
-use crate::manifest::Repository;
+use crate::manifest::{Repository, host_key_names};
 use crate::operator::{Keys, MemoryDirectory, new_host_key, public_half};
 use crate::policy::Leeway;
 use crate::push::Options;
 use crate::remote;
-use crate::render::{Sources, write_local};
+use crate::render::{Sources, copy_local, remove_local, write_local};
 use crate::rotate::{Commits, Scope, commits, deploy, may_render};
 use crate::source::Reference;
 use std::path::Path;
@@ -55,7 +55,8 @@ pub enum HostEvent {
 /// # Errors
 /// When the host's name is too long for them.
 pub fn host_key_files(host: &HostName) -> Result<[SecretName; 2]> {
-    Ok([SecretName::new(format!("ssh-host-key.{host}"))?, SecretName::new(format!("ssh-host-key.{host}.next"))?])
+    let [now, next] = host_key_names(host);
+    Ok([SecretName::new(now)?, SecretName::new(next)?])
 }
 
 /// The recipients that a new host key takes the place of: SSH keys. Others, such as age keys, stay.
@@ -189,15 +190,13 @@ impl HostRotation<'_> {
         let Some(Reference::Age(next)) = repository.manifest().hosts[self.host].next_host_key.clone() else {
             return Ok(());
         };
-        let kept = files::read(&repository.secret_file(&next), MAX_PAYLOAD)?
-            .ok_or_else(|| Error::new(format!("{next}.age vanished")).hint("restore it from git, and run it again"))?;
-        files::write(&repository.secret_file(&file), &kept, files::PUBLIC)?;
+        copy_local(repository, self.keys, &next, &file)?;
         let path = ["hosts", self.host.as_str()];
         let mut edit = repository.edit()?;
         edit.set(&path, "host-key", &Reference::Age(file).to_string())?;
         edit.remove(&path, "next-host-key")?;
         grants::save_manifest(repository, &edit)?;
-        files::remove(&repository.secret_file(&next)).map(drop)
+        remove_local(repository, &next).map(drop)
     }
 
     fn commit(&self, step: &str) -> Result<()> {

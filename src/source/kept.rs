@@ -1,6 +1,6 @@
 //! Where the private halves of user keys are kept: written, read back and compared.
 
-use crate::base::{KeyLabel, Result, SecretBytes, UserName};
+use crate::base::{KeyLabel, Result, SecretBytes, SecretName, UserName};
 use crate::source::Reference;
 
 /// Which user's key.
@@ -12,11 +12,19 @@ pub struct KeyPlace {
     pub label: KeyLabel,
 }
 
+/// What the names of files with users' private keys start with.
+const FILE_NAME: &str = "ssh-user-key.";
+
 impl KeyPlace {
+    /// Whether a local secret is a user's private key.
+    pub fn is_file_name(name: &SecretName) -> bool {
+        name.as_str().starts_with(FILE_NAME)
+    }
+
     /// What files with its key are called: one name for each place.
     pub fn file_name(&self) -> String {
         let doubled = |name: &str| name.replace('.', "..");
-        format!("ssh-user-key.{}.{}", doubled(self.user.as_str()), doubled(self.label.as_str()))
+        format!("{FILE_NAME}{}.{}", doubled(self.user.as_str()), doubled(self.label.as_str()))
     }
 }
 

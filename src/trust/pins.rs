@@ -3,7 +3,7 @@
 use super::Claim;
 use super::claim::HOST_PREFIX;
 use crate::base::places::state_directory;
-use crate::base::{Error, FleetId, HostName, Result, files};
+use crate::base::{Error, FleetId, HostName, Result, SecretName, files};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -114,6 +114,12 @@ impl Pins {
             .iter()
             .filter_map(|line| line.strip_prefix(FORMER).unwrap_or(line).strip_prefix(SIGNER)?.split_once(' '));
         signers.map(|(_, key)| key).collect()
+    }
+
+    /// The local values that this machine vouches for: the name of each, and the SHA-256 of its ciphertext.
+    pub fn local_values(&self) -> Vec<(SecretName, String)> {
+        let lines = self.pinned.accepted.iter().filter_map(|line| line.strip_prefix("local ")?.split_once(' '));
+        lines.filter_map(|(name, sha256)| Some((SecretName::new(name).ok()?, sha256.to_owned()))).collect()
     }
 
     /// The highest generation of a host that was seen, 0 if none was.

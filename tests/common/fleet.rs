@@ -54,7 +54,7 @@ impl Fleet {
     pub fn spec(&self, name: &str, more: Value) {
         let signer = std::fs::read_to_string(self.sandbox.path("config/signing-key.pub")).unwrap();
         let mut spec = json!({
-            "version": 1, "host": name, "bundles": ["/closure", "/var/lib/pkeys/bundle"],
+            "version": 1, "fleet": self.sandbox.fleet_id(), "host": name, "bundles": ["/closure", "/var/lib/pkeys/bundle"],
             "identities": ["/etc/host.key"], "trustedSigners": [signer.trim()],
         });
         for (key, value) in more.as_object().unwrap() {

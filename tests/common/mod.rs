@@ -204,6 +204,13 @@ impl Sandbox {
         std::fs::read(self.repo().join(name)).unwrap_or_else(|e| panic!("{name}: {e}"))
     }
 
+    /// The fleet's id in `pkeys.toml`.
+    pub fn fleet_id(&self) -> String {
+        let text = String::from_utf8(self.read("pkeys.toml")).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix("fleet = \""));
+        line.expect("init writes one").chars().take_while(|c| *c != '"').collect()
+    }
+
     /// The generation of a host's rendered bundle.
     #[track_caller]
     pub fn generation(&self, host: &str) -> u64 {

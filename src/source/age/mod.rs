@@ -7,7 +7,7 @@ mod moves;
 pub use keys::AgeKeys;
 
 use crate::base::{Error, Result, SecretName, files};
-use crate::bundle::{Identity, MAX_PAYLOAD, decrypt, sha256_hex};
+use crate::bundle::{Identity, MAX_PAYLOAD, decrypt};
 use crate::source::{Reference, Source, Value, Version};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -15,16 +15,20 @@ use std::rc::Rc;
 /// Gives the operator's identities when they are first needed; asks for a passphrase then, once.
 pub type Identities<'a> = dyn Fn() -> Result<Rc<Vec<Identity>>> + 'a;
 
+/// Gives the version of a file's value, or refuses a file that nobody vouches for.
+pub type Vouch<'a> = dyn Fn(&SecretName, &[u8]) -> Result<Version> + 'a;
+
 /// A directory of age files.
 pub struct AgeFiles<'a> {
     directory: PathBuf,
     identities: Box<Identities<'a>>,
+    vouch: Box<Vouch<'a>>,
 }
 
 impl<'a> AgeFiles<'a> {
-    /// The files in `directory`; `identities` is called when the first one is opened.
-    pub fn new(directory: PathBuf, identities: Box<Identities<'a>>) -> Self {
-        Self { directory, identities }
+    /// The files in `directory`; `identities` is called when the first one is opened, `vouch` for each before it is.
+    pub fn new(directory: PathBuf, identities: Box<Identities<'a>>, vouch: Box<Vouch<'a>>) -> Self {
+        Self { directory, identities, vouch }
     }
 
     fn path(&self, name: &SecretName) -> PathBuf {
@@ -42,25 +46,23 @@ impl<'a> AgeFiles<'a> {
         Ok((name.clone(), files::read(&path, MAX_PAYLOAD)?.ok_or_else(missing)?))
     }
 
-    fn version(file: &[u8]) -> Version {
-        Version(format!("sha256:{}", sha256_hex(file)))
-    }
-
     fn value(&self, reference: &Reference) -> Result<Value> {
         let (name, file) = self.file(reference)?;
+        let version = (self.vouch)(&name, &file)?;
         let identities = (self.identities)()?;
         let bytes = decrypt(&file, &identities, MAX_PAYLOAD).map_err(|e| {
             e.context(format!("cannot decrypt {name}.age")).hint(
                 "is this operator a recipient of it? another operator can run `pkeys secret rekey` after adding you",
             )
         })?;
-        Ok(Value { bytes, version: Self::version(&file) })
+        Ok(Value { bytes, version })
     }
 }
 
 impl Source for AgeFiles<'_> {
     fn versions(&self, references: &[&Reference]) -> Vec<Result<Version>> {
-        references.iter().map(|reference| self.file(reference).map(|(_, file)| Self::version(&file))).collect()
+        let version = |reference| self.file(reference).and_then(|(name, file)| (self.vouch)(&name, &file));
+        references.iter().copied().map(version).collect()
     }
 
     fn read(&self, references: &[&Reference]) -> Vec<Result<Value>> {
