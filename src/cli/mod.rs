@@ -50,13 +50,18 @@ mod status;
 mod ui;
 mod verify;
 
+use crate::base::process;
 use args::Command;
 use context::Context;
 use std::process::ExitCode;
 
 /// Runs the program. Exit status: 0 done, 1 something failed and was said, 2 the command line cannot be.
 pub fn run() -> ExitCode {
-    crate::base::process::harden();
+    process::harden();
+    process::wiping(run_command)
+}
+
+fn run_command() -> ExitCode {
     let args = command_line::read();
     let context = Context::new(&args);
     let result = match args.command {
@@ -82,7 +87,6 @@ pub fn run() -> ExitCode {
         Command::Completions { shell } => manual::completions(&context, shell),
         Command::Man => manual::man(&context),
     };
-    crate::base::process::wipe_stack();
     match result.and_then(|good| context.ui.printed().map(|()| good)) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

@@ -1,6 +1,6 @@
 //! Doing what was planned: read the values, seal, sign, write. All or nothing for each host.
 
-use crate::base::{Error, HostName, Result, secret::without_final_newline};
+use crate::base::{Error, HostName, Result, parallel, secret::without_final_newline};
 use crate::bundle::{self, FORMAT_1, Manifest as BundleManifest, Payload, SecretEntry, Signed};
 use crate::manifest::{Origin, Repository};
 use crate::operator::Keys;
@@ -8,8 +8,6 @@ use crate::render::{HostPlan, Sources, State, Wanted, verify};
 use crate::source::Value;
 use ssh_key::PrivateKey;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What came of a stale host.
 #[derive(Debug)]
@@ -47,32 +45,21 @@ pub fn run(
         sealed_anew.flat_map(|(_, wanted)| wanted.secrets.values().map(|secret| secret.origin.clone())).collect();
     let values = sources.read(&needed);
     let callbacks = keys.callbacks();
-
-    let next = AtomicUsize::new(0);
-    let finished = Mutex::new(Vec::with_capacity(stale.len()));
-    let worker = || {
-        while let Some((plan, wanted)) = stale.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let host = &plan.host;
-            let generation = plan.rendered.as_ref().map_or(0, |old| old.generation) + 1;
-            let sealed = match &plan.rendered {
-                Some(old) if plan.keeps_payload() => reuse(repository, plan, generation, wanted, old, key),
-                _ => seal(host, generation, wanted, &values, key, callbacks.clone()),
-            };
-            let result = sealed
-                .and_then(|(signed, payload)| bundle::write(&repository.bundle(host), &signed, &payload))
-                .map(|()| generation);
-            let rendered = Rendered { host: host.clone(), result };
-            done(&rendered);
-            finished.lock().expect("no worker panics").push(rendered);
-        }
-    };
-    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(stale.len());
-    std::thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(worker);
-        }
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut finished = parallel::each(&stale, workers, |(plan, wanted)| {
+        let host = &plan.host;
+        let generation = plan.rendered.as_ref().map_or(0, |old| old.generation) + 1;
+        let sealed = match &plan.rendered {
+            Some(old) if plan.keeps_payload() => reuse(repository, plan, generation, wanted, old, key),
+            _ => seal(host, generation, wanted, &values, key, callbacks.clone()),
+        };
+        let result = sealed
+            .and_then(|(signed, payload)| bundle::write(&repository.bundle(host), &signed, &payload))
+            .map(|()| generation);
+        let rendered = Rendered { host: host.clone(), result };
+        done(&rendered);
+        rendered
     });
-    let mut finished = finished.into_inner().expect("no worker panics");
     finished.sort_by(|a, b| a.host.cmp(&b.host));
     Ok(finished)
 }

@@ -7,7 +7,7 @@ use arguments::{Arguments, Command, Install, Place, Receive, Verify, When};
 use clap::Parser;
 use pkeys::activate::{Asked, Options, Outcome, Phase, Received, Report, Spec};
 use pkeys::activate::{confine, given, install, only_read, prepare, receive, report};
-use pkeys::base::{Error, Result, files};
+use pkeys::base::{Error, Result, files, process};
 use pkeys::bundle::{Manifest, Signed, Signers};
 use std::io::Write;
 use std::path::Path;
@@ -36,10 +36,14 @@ use print::{print, print_json};
 const MAX_SPEC: usize = 64 * 1024 * 1024;
 
 fn main() -> ExitCode {
-    pkeys::base::process::harden();
-    pkeys::base::process::lock_memory();
+    process::harden();
+    process::lock_memory();
     // Directories that are made on the way to a path are 0755, whatever the caller's mask.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+    process::wiping(run)
+}
+
+fn run() -> ExitCode {
     let command = Arguments::parse().command;
     // Of the others, those that work on a spec confine themselves when they know it.
     if matches!(
@@ -58,7 +62,6 @@ fn main() -> ExitCode {
         Command::Verify(arguments) => verify(&arguments),
         Command::List { bundle } => list(&bundle),
     };
-    pkeys::base::process::wipe_stack();
     match result {
         Ok(code) => ExitCode::from(code),
         Err(e) => {
