@@ -9,6 +9,8 @@ mod held;
 mod host;
 #[path = "memory/https.rs"]
 mod https;
+#[path = "break_glass/page.rs"]
+mod page;
 
 use common::{Sandbox, activate_binary, pkeys_binary, root};
 use held::{EXIT, FCHMOD, FSYNC, Held};
@@ -109,6 +111,59 @@ fn nothing_secret_is_left_in_the_memory_of_the_operators_program() {
     leave_nothing(&sandbox, &secrets, commands);
     // All of it happened.
     assert_eq!(sandbox.pkeys(&["secret", "show", "a"]).good().as_bytes(), VALUE);
+    sandbox.pkeys(&["verify"]).good();
+}
+
+#[test]
+fn nothing_of_what_pkeys_makes_is_left_in_memory() {
+    if !root("the memory of a program") {
+        return;
+    }
+    let sandbox = Sandbox::empty();
+    let end = |arguments: &[&str]| Held::at(EXIT, sandbox.command_of("strace"), pkeys_binary(), arguments, b"");
+    let init = ["init", "--no-passphrase", "--name", "ann"];
+    let made = end(&init);
+    let mut secrets = operators_keys(&sandbox);
+    has_nothing_left(&made, &secrets, &init);
+    let show = |name| sandbox.pkeys(&["secret", "show", name]).good().into_bytes();
+    for (arguments, name) in [
+        (&["host", "add", "db", "--generate"][..], "ssh-host-key.db"),
+        (&["key", "add", "ann", "laptop", "--generate"], "ssh-user-key.ann.laptop"),
+        (&["secret", "generate", "password", "--host", "db"], "password"),
+    ] {
+        let made = end(arguments);
+        let value = show(name);
+        let more = if name == "password" { vec![value] } else { halves_of(&value) };
+        has_nothing_left(&made, &more, arguments);
+        secrets.extend(more);
+    }
+    let memory = tempfile::tempdir_in("/dev/shm").unwrap();
+    let sheets = memory.path().join("sheets");
+    let init = ["break-glass", "init", "--yes", "--sheets", sheets.to_str().unwrap()];
+    let made = end(&init);
+    let sheet = std::fs::read_to_string(sheets.join("sheet.html")).unwrap();
+    let typed: String = page::rows(&sheet).into_iter().map(|(_, groups, _)| groups.replace(' ', "")).collect();
+    let (_, key) = bech32::decode(&format!("AGE-SECRET-KEY-1{}", typed.to_uppercase())).expect("an age identity");
+    secrets.extend([typed.to_uppercase().into(), typed.to_lowercase().into(), key]);
+    has_nothing_left(&made, &secrets, &init);
+    leave_nothing(&sandbox, &secrets, &[(&["secret", "rekey"], b""), (&["render"], b""), (&["check"], b"")]);
+}
+
+#[test]
+fn no_passphrase_is_left_in_memory() {
+    if !root("the memory of a program") {
+        return;
+    }
+    let sandbox = Sandbox::empty();
+    let passphrase = "a passphrase that nobody guesses 4711";
+    sandbox.pkeys_typing(&["init", "--name", "ann"], &[passphrase; 4]).good();
+    sandbox.host("web", &[]);
+    sandbox.secret("a", VALUE, &["web"]);
+    // For the identity and for the signing key.
+    let typed = format!("{passphrase}\n");
+    let render = |call| Held::on_a_terminal(call, sandbox.command_of("script"), pkeys_binary(), "render", &typed);
+    assert_ne!(render(FSYNC).find(&[VALUE]), [""; 0], "what the passphrase opens is there while it is being encrypted");
+    has_nothing_left(&render(EXIT), &[passphrase.into(), VALUE.to_vec()], &["render"]);
     sandbox.pkeys(&["verify"]).good();
 }
 

@@ -25,12 +25,27 @@ pub use calls::{EXIT, FCHMOD, FSYNC};
 /// Half a key: so much of a secret in one place is too much.
 const PIECE: usize = 16;
 
-/// How much of a stack frames may use that are there from the beginning to the end, and those after the wiping.
+/// How much of a thread's stack is in use from its beginning to its end, and after the wiping.
 const IN_USE: usize = 12 * 1024;
+/// The same of the main thread's: arguments, environment, and up to 16 KiB that the kernel leaves out at random.
+const IN_USE_OF_MAIN: usize = 32 * 1024;
 
 /// The number of a system call where the program is held, as `/proc/PID/syscall` shows it.
 fn held_at(pid: u32) -> Option<i64> {
     std::fs::read_to_string(format!("/proc/{pid}/syscall")).ok()?.split(' ').next()?.parse().ok()
+}
+
+/// How a program is started so that it is held at a call. Not what it runs itself: `git` ends too, and earlier.
+fn tracing(call: &str) -> [String; 8] {
+    let inject = format!("inject={call}:delay_enter=300s:when=1");
+    ["strace", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &inject].map(str::to_owned)
+}
+
+/// The processes that a process started, and those that they did.
+fn descendants(pid: u32) -> Vec<u32> {
+    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    let children = children.split_whitespace().map(|pid| pid.parse().unwrap());
+    children.flat_map(|child| [vec![child], descendants(child)].concat()).collect()
 }
 
 /// A program that a tracer holds at a call.
@@ -48,33 +63,40 @@ struct Mapping {
 
 impl Held {
     /// Starts a program, which must be traced with `command`, and waits until it is held at the first of these calls.
-    pub fn at(
-        (call, code): (&str, i64),
-        mut command: Command,
-        program: &str,
-        arguments: &[&str],
-        input: &[u8],
-    ) -> Self {
-        let inject = format!("inject={call}:delay_enter=300s:when=1");
-        // Not what it runs itself: `git` ends too, and earlier.
-        command.args(["-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &inject, program]);
-        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        let mut tracer = command.spawn().expect("tests/run installs strace");
-        tracer.stdin.take().unwrap().write_all(input).unwrap();
-        for _ in 0..3000 {
+    pub fn at(call: (&str, i64), mut command: Command, program: &str, arguments: &[&str], input: &[u8]) -> Self {
+        command.args(&tracing(call.0)[1..]).arg(program).args(arguments);
+        Self::wait(call, command, input, false)
+    }
+
+    /// The same on a terminal of its own, where a line is typed until it is taken: nobody sees when it is asked for.
+    pub fn on_a_terminal(call: (&str, i64), mut script: Command, program: &str, arguments: &str, line: &str) -> Self {
+        let run = format!("{} {program} {arguments}", tracing(call.0).join(" "));
+        script.args(["-qec", &run, "/dev/null"]);
+        Self::wait(call, script, line.as_bytes(), true)
+    }
+
+    fn wait((call, code): (&str, i64), mut command: Command, input: &[u8], again: bool) -> Self {
+        let what = format!("{command:?}");
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut tracer = command.spawn().expect("tests/run installs it");
+        let mut keyboard = tracer.stdin.take().unwrap();
+        keyboard.write_all(input).unwrap();
+        let mut keyboard = again.then_some(keyboard);
+        for round in 1..3000 {
             std::thread::sleep(Duration::from_millis(20));
-            let children = format!("/proc/{0}/task/{0}/children", tracer.id());
-            let children = std::fs::read_to_string(children).unwrap_or_default();
-            for pid in children.split_whitespace().map(|pid| pid.parse().unwrap()) {
+            if let Some(keyboard) = keyboard.as_mut().filter(|_| round % 25 == 0) {
+                let _ = keyboard.write_all(input);
+            }
+            for pid in descendants(tracer.id()) {
                 let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
                 let tasks: Vec<u32> = tasks.filter_map(|task| task.file_name().to_str()?.parse().ok()).collect();
                 if tasks.into_iter().any(|task| held_at(task) == Some(code)) {
                     return Self { tracer, pid };
                 }
             }
-            assert!(tracer.try_wait().unwrap().is_none(), "{program} {arguments:?} ended before {call}");
+            assert!(tracer.try_wait().unwrap().is_none(), "{what} ended before {call}");
         }
-        panic!("{program} {arguments:?} was never held at {call}");
+        panic!("{what} was never held at {call}");
     }
 
     pub fn file(&self, name: &str) -> String {
@@ -129,19 +151,18 @@ impl Held {
         found
     }
 
-    /// What calls left on the stacks of the main thread and of those that `base::parallel` started: how many bytes in
-    /// each, below the frames that are still in use, and but for what the wiping itself left.
+    /// How many bytes calls left on each stack of the main thread and of those that `base::parallel` started: beside the
+    /// frames that are there from the beginning to the end, and those of the wiping itself, where it ends.
     pub fn left_on_stacks(&self) -> Vec<usize> {
-        let is_ours = |map: &&Mapping| {
-            map.line.ends_with("[stack]") || map.line.contains(" rw-p 00000000 00:00 0") && map.bytes.len() == 4 * WIPED
-        };
         let all = self.memory();
-        let left = all.iter().filter(is_ours).map(|map| {
-            let (below, _) = map.bytes.split_at(map.bytes.len() - IN_USE.min(map.bytes.len()));
-            let (beyond, wiped) = below.split_at(below.len().saturating_sub(WIPED - IN_USE));
-            // The wiping's own frames are just beyond what they wiped.
-            let beyond = &beyond[..beyond.len().saturating_sub(2 * IN_USE)];
-            [beyond, wiped].into_iter().flatten().filter(|byte| **byte != 0).count()
+        let stacks = all.iter().filter_map(|map| match map.line.ends_with("[stack]") {
+            true => Some((&map.bytes, IN_USE_OF_MAIN)),
+            false => (map.line.contains(" rw-p 00000000 00:00 0") && map.bytes.len() == 4 * WIPED)
+                .then_some((&map.bytes, IN_USE)),
+        });
+        let left = stacks.map(|(bytes, in_use)| {
+            let deep = bytes.iter().rev().enumerate().skip(in_use);
+            deep.filter(|(depth, byte)| **byte != 0 && !(WIPED..WIPED + 2 * in_use).contains(depth)).count()
         });
         left.collect()
     }
@@ -164,8 +185,9 @@ fn pieces(secret: &[u8]) -> Vec<Vec<u8>> {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        // In this order: the program ends once nobody holds it any more.
-        let _ = run("kill", &["-KILL", &self.pid.to_string()], b"");
+        // Whatever is between: the program ends once nobody holds it any more.
+        let all: Vec<String> = descendants(self.tracer.id()).iter().map(ToString::to_string).collect();
+        let _ = run("kill", &[vec!["-KILL".into()], all].concat(), b"");
         let _ = self.tracer.kill();
         let _ = self.tracer.wait();
     }
