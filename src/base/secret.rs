@@ -1,5 +1,6 @@
 //! Secret bytes as a type: prints nothing, cannot be cloned, is kept out of swap, is wiped when dropped.
 
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
@@ -67,6 +68,15 @@ impl SecretBytes {
             self.0.zeroize();
             *self.0 = grown;
         }
+    }
+
+    /// Reads standard input to its end, past the buffer that the standard library keeps for it until the program ends.
+    ///
+    /// # Errors
+    /// As [`Self::read_from`].
+    pub fn from_stdin(limit: usize) -> std::io::Result<Self> {
+        let input = std::io::stdin().as_fd().try_clone_to_owned()?;
+        Self::read_from(&mut std::fs::File::from(input), 4096, limit)
     }
 
     /// Reads to the end, refusing more than `limit` bytes. `expected` sizes the buffer, which is read into directly: no

@@ -81,8 +81,7 @@ fn read_token(context: &Context, url: &ConnectAddress) -> Result<SecretBytes> {
     let mut token = if std::io::stdin().is_terminal() {
         context.prompt.secret(&format!("Connect token for {url}")).ok_or_else(|| Error::new("no token was given"))?
     } else {
-        SecretBytes::read_from(&mut std::io::stdin().lock(), 4096, 64 * 1024)
-            .map_err(|e| Error::new(format!("cannot read the token: {}", e.kind())))?
+        SecretBytes::from_stdin(64 * 1024).map_err(|e| Error::new(format!("cannot read the token: {}", e.kind())))?
     };
     let trimmed = token.expose().trim_ascii();
     if trimmed.is_empty() || !trimmed.iter().all(u8::is_ascii_graphic) {

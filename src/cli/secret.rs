@@ -34,8 +34,7 @@ fn set(context: &Context, args: &SecretSet) -> Result<bool> {
         let asked = context.prompt.secret(&format!("Value of {} (not shown)", args.name));
         asked.ok_or_else(|| Error::new("no value was given"))?
     } else {
-        SecretBytes::read_from(&mut std::io::stdin().lock(), 64 * 1024, MAX_PAYLOAD)
-            .map_err(|e| Error::new(format!("cannot read the value: {}", e.kind())))?
+        SecretBytes::from_stdin(MAX_PAYLOAD).map_err(|e| Error::new(format!("cannot read the value: {}", e.kind())))?
     };
     if value.is_empty() {
         return Err(

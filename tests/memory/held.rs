@@ -35,7 +35,7 @@ fn held_at(pid: u32) -> Option<i64> {
     std::fs::read_to_string(format!("/proc/{pid}/syscall")).ok()?.split(' ').next()?.parse().ok()
 }
 
-/// How a program is started so that it is held at a call. Not what it runs itself: `git` ends too, and earlier.
+/// How a program is started so that it is held at a call.
 fn tracing(call: &str) -> [String; 8] {
     let inject = format!("inject={call}:delay_enter=300s:when=1");
     ["strace", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e", &inject].map(str::to_owned)
@@ -65,18 +65,19 @@ impl Held {
     /// Starts a program, which must be traced with `command`, and waits until it is held at the first of these calls.
     pub fn at(call: (&str, i64), mut command: Command, program: &str, arguments: &[&str], input: &[u8]) -> Self {
         command.args(&tracing(call.0)[1..]).arg(program).args(arguments);
-        Self::wait(call, command, input, false)
+        Self::wait(call, command, program, input, false)
     }
 
     /// The same on a terminal of its own, where a line is typed until it is taken: nobody sees when it is asked for.
     pub fn on_a_terminal(call: (&str, i64), mut script: Command, program: &str, arguments: &str, line: &str) -> Self {
         let run = format!("{} {program} {arguments}", tracing(call.0).join(" "));
         script.args(["-qec", &run, "/dev/null"]);
-        Self::wait(call, script, line.as_bytes(), true)
+        Self::wait(call, script, program, line.as_bytes(), true)
     }
 
-    fn wait((call, code): (&str, i64), mut command: Command, input: &[u8], again: bool) -> Self {
+    fn wait((call, code): (&str, i64), mut command: Command, program: &str, input: &[u8], again: bool) -> Self {
         let what = format!("{command:?}");
+        let program = std::fs::canonicalize(program).unwrap();
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut tracer = command.spawn().expect("tests/run installs it");
         let mut keyboard = tracer.stdin.take().unwrap();
@@ -87,7 +88,9 @@ impl Held {
             if let Some(keyboard) = keyboard.as_mut().filter(|_| round % 25 == 0) {
                 let _ = keyboard.write_all(input);
             }
-            for pid in descendants(tracer.id()) {
+            // Not what it runs itself: `git` ends too, and earlier.
+            let runs = |pid: &u32| std::fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|exe| exe == program);
+            for pid in descendants(tracer.id()).into_iter().filter(runs) {
                 let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
                 let tasks: Vec<u32> = tasks.filter_map(|task| task.file_name().to_str()?.parse().ok()).collect();
                 if tasks.into_iter().any(|task| held_at(task) == Some(code)) {
