@@ -93,6 +93,9 @@ fn nothing_secret_is_left_in_the_memory_of_the_operators_program() {
     // All of it happened.
     assert_eq!(sandbox.pkeys(&["secret", "show", "a"]).good().as_bytes(), VALUE);
     sandbox.pkeys(&["verify"]).good();
+    // Where a stack is small, less of it is wiped.
+    let small = format!("ulimit -s 1024 && exec {} verify", pkeys_binary());
+    common::run_command(sandbox.command_of("sh").args(["-c", &small]), b"").good();
 }
 
 #[test]
