@@ -3,21 +3,9 @@
 //!
 //! # How stacks are wiped
 //!
-//! The heap is wiped by the allocator of both programs: whatever is freed, by libraries too, is overwritten. Stacks have
-//! no such owner. A value that is moved or copied by a library (`std::io::copy` has a buffer of 8 KiB on the stack, SSH
-//! and age keys are arrays that move by value) stays where it was until another call happens to write there, and which
-//! copies a compiler makes is its own affair. So no place that holds a secret is hunted for. Instead:
-//!
-//! - All that a program does, from reading its arguments to printing its last error, runs inside [`wiping`], and so does
-//!   each job of a thread, and the thread as a whole. Frames above it hold an exit status, or results of jobs.
-//! - Threads are started in `base::parallel` only, where this is done; a lint refuses them elsewhere. The C library keeps
-//!   the stacks of ended threads for new ones, so they are still there at the end.
-//! - A stack is overwritten to a depth that no command reaches: tests compare the two for every command that they run.
-//! - Where plaintext is read, packed and appended, it goes from heap to heap ([`super::SecretBytes`], `bundle::archive`),
-//!   so that less is on a stack while the program runs.
-//!
-//! A library's own threads are not wiped: that of the HTTP client and that of the desktop's keyring. They pass buffers of
-//! the heap on, and tests look for values there as everywhere else.
+//! The allocator of both programs overwrites whatever is freed. Stacks have no such owner, and which values are copied to
+//! them is the compiler's choice. So everything a program does runs inside [`wiping`], and so does each job of a thread;
+//! threads are started in `base::parallel` only. More in `docs/architecture.md`.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
