@@ -20,8 +20,9 @@ pub fn given(path: &Path) -> Result<Vec<Identity>> {
         true if std::io::stdin().is_terminal() => rpassword::prompt_password("Key (AGE-SECRET-KEY-…, not shown): ")
             .map(SecretBytes::from)
             .map_err(|_| Error::new("no key was given"))?,
-        true => SecretBytes::read_from(&mut std::io::stdin().lock(), 4096, MAX_FILE)
-            .map_err(|e| Error::new(format!("cannot read the key: {}", e.kind())))?,
+        true => {
+            SecretBytes::from_stdin(MAX_FILE).map_err(|e| Error::new(format!("cannot read the key: {}", e.kind())))?
+        }
         false => files::read_secret(path, MAX_FILE)?
             .ok_or_else(|| Error::new(format!("there is no identity at {}", path.display())))?,
     };

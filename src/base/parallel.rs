@@ -1,6 +1,10 @@
-//! Several things at once, without an async runtime in our code.
+//! Several things at once, without an async runtime in our code. The one place that starts threads, because of their
+//! stacks: see [`wiping`].
+#![expect(clippy::disallowed_methods, reason = "this is the place that the lint keeps threads in")]
 
+use crate::base::process::{WIPED, wiping};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::{Scope, ScopedJoinHandle};
 
 /// How many there are usually at once.
 pub const AT_ONCE: usize = 16;
@@ -12,14 +16,13 @@ pub fn each<T: Sync, R: Send>(jobs: &[T], at_once: usize, run: impl Fn(&T) -> R 
         let mut done = Vec::new();
         while let Some((at, job)) = Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, jobs.get(at)?)))
         {
-            done.push((at, run(job)));
-            crate::base::process::wipe_stack();
+            done.push((at, wiping(|| run(job))));
         }
         done
     };
     let mut done = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..jobs.len().min(at_once)).map(|_| scope.spawn(work)).collect();
-        let mut done = work();
+        let others: Vec<_> = (1..jobs.len().min(at_once)).map(|_| start(scope, work)).collect();
+        let mut done = wiping(work);
         for other in others {
             done.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
         }
@@ -27,6 +30,24 @@ pub fn each<T: Sync, R: Send>(jobs: &[T], at_once: usize, run: impl Fn(&T) -> R 
     });
     done.sort_unstable_by_key(|(at, _)| *at);
     done.into_iter().map(|(_, result)| result).collect()
+}
+
+/// Runs `aside` on a thread of its own while `here` runs on this one.
+pub fn both<A: Send, H>(aside: impl FnOnce() -> A + Send, here: impl FnOnce() -> H) -> (A, H) {
+    std::thread::scope(|scope| {
+        let aside = start(scope, aside);
+        let here = here();
+        (aside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), here)
+    })
+}
+
+/// Starts a thread whose stack is wiped before it ends, with room for that.
+fn start<'scope, R: Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    work: impl FnOnce() -> R + Send + 'scope,
+) -> ScopedJoinHandle<'scope, R> {
+    let thread = std::thread::Builder::new().stack_size(4 * WIPED);
+    thread.spawn_scoped(scope, || wiping(work)).expect("the system starts a thread")
 }
 
 #[cfg(test)]

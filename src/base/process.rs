@@ -1,5 +1,11 @@
 //! What both programs do to their own process before they touch a secret. Best effort by nature: where the kernel
 //! refuses, the program still runs.
+//!
+//! # How stacks are wiped
+//!
+//! The allocator of both programs overwrites whatever is freed. Stacks have no such owner, and which values are copied to
+//! them is the compiler's choice. So everything a program does runs inside [`wiping`], and so does each job of a thread;
+//! threads are started in `base::parallel` only. More in `docs/architecture.md`.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -32,12 +38,36 @@ pub fn lock_memory() {
     }
 }
 
-/// How much of a stack is overwritten: more than any call here uses.
-const STACK: usize = 256 * 1024;
+/// How much of a stack is overwritten: twice what any command uses in a build without optimization, five times what one
+/// uses in others. `tests/memory.rs` sees to it.
+pub const WIPED: usize = 1024 * 1024;
+/// The same where the system gives a stack so little that [`WIPED`] may not be there.
+const WIPED_OF_SMALL: usize = 128 * 1024;
+const WORD: usize = size_of::<u64>();
 
-/// Overwrites what calls that have returned left on this thread's stack: libraries move keys by value, and what moved is
-/// still where it was.
-#[inline(never)]
-pub fn wipe_stack() {
-    zeroize::Zeroize::zeroize(std::hint::black_box(&mut [0_u8; STACK]));
+/// Runs a job, then overwrites the part of this thread's stack that the job used. What it returns must hold its secrets
+/// on the heap: it is moved to the caller's own frame.
+pub fn wiping<R>(job: impl FnOnce() -> R) -> R {
+    let result = apart(job);
+    match getrlimit(Resource::Stack).current {
+        Some(limit) if limit < 4 * WIPED as u64 => wipe::<{ WIPED_OF_SMALL / WORD }>(),
+        _ => wipe::<{ WIPED / WORD }>(),
+    }
+    result
 }
+
+/// Never inlined, so that all frames of the job are below the caller's, where [`wipe`] reaches them.
+#[inline(never)]
+fn apart<R>(job: impl FnOnce() -> R) -> R {
+    std::hint::black_box(job())
+}
+
+/// Never inlined, so that it begins where [`apart`] began.
+#[inline(never)]
+fn wipe<const WORDS: usize>() {
+    zeroize::Zeroize::zeroize(std::hint::black_box(&mut [0_u64; WORDS]));
+}
+
+#[cfg(test)]
+#[path = "process_tests.rs"]
+mod tests;

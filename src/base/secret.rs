@@ -1,11 +1,15 @@
 //! Secret bytes as a type: prints nothing, cannot be cloned, is kept out of swap, is wiped when dropped.
 
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
 
 /// How many bytes are locked into RAM at most: a process has only so many mappings, and each lock may make two more.
 const MAX_LOCKED: usize = 64 * 1024 * 1024;
+
+/// How much is read at once.
+const AT_ONCE: usize = 64 * 1024;
 
 /// Bytes that must not be seen: no `Display`, no `Clone`, no serde, `Debug` is redacted, wiped on drop, and not written
 /// to swap where the system lets a process lock that much (8 MiB without privileges, mostly).
@@ -50,28 +54,53 @@ impl SecretBytes {
 
     /// Appends; where the room does not suffice the old memory is wiped after the copy.
     pub fn extend(&mut self, bytes: &[u8]) {
-        if self.0.len() + bytes.len() > self.0.capacity() {
-            let mut grown = Vec::with_capacity((self.0.len() + bytes.len()).max(self.0.capacity() * 2));
+        self.make_room(bytes.len());
+        self.0.extend_from_slice(bytes);
+    }
+
+    /// Moves to a larger buffer where `more` bytes do not fit into this one, and wipes this one.
+    fn make_room(&mut self, more: usize) {
+        let needed = self.0.len() + more;
+        if needed > self.0.capacity() {
+            let mut grown = Vec::with_capacity(needed.max(self.0.capacity() * 2));
             keep_in_ram(&grown);
             grown.extend_from_slice(&self.0);
             self.0.zeroize();
             *self.0 = grown;
         }
-        self.0.extend_from_slice(bytes);
     }
 
-    /// Reads to the end, refusing more than `limit` bytes. `expected` sizes the buffer.
+    /// Reads standard input to its end, past the buffer that the standard library keeps for it until the program ends.
+    ///
+    /// # Errors
+    /// As [`Self::read_from`].
+    pub fn from_stdin(limit: usize) -> std::io::Result<Self> {
+        let input = std::io::stdin().as_fd().try_clone_to_owned()?;
+        Self::read_from(&mut std::fs::File::from(input), 4096, limit)
+    }
+
+    /// Reads to the end, refusing more than `limit` bytes. `expected` sizes the buffer, which is read into directly: no
+    /// copy is anywhere else.
     ///
     /// # Errors
     /// What the reader says, or `FileTooLarge`.
     pub fn read_from(reader: &mut dyn std::io::Read, expected: usize, limit: usize) -> std::io::Result<Self> {
-        let mut all = Self::with_capacity(expected.min(limit));
-        let mut chunk = Zeroizing::new([0_u8; 16 * 1024]);
+        // One more, so that the end is seen without growing.
+        let mut all = Self::with_capacity(expected.min(limit) + 1);
+        let mut filled = 0;
         loop {
-            match reader.read(chunk.as_mut_slice()) {
-                Ok(0) => return Ok(all),
-                Ok(n) if all.len() + n > limit => return Err(std::io::ErrorKind::FileTooLarge.into()),
-                Ok(n) => all.extend(&chunk[..n]),
+            if filled == all.len() {
+                all.make_room(1);
+                let size = all.0.capacity().min(filled + AT_ONCE);
+                all.0.resize(size, 0);
+            }
+            match reader.read(&mut all.0[filled..]) {
+                Ok(0) => {
+                    all.0.truncate(filled);
+                    return Ok(all);
+                }
+                Ok(n) if filled + n > limit => return Err(std::io::ErrorKind::FileTooLarge.into()),
+                Ok(n) => filled += n,
                 Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(e) => return Err(e),
             }

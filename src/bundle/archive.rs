@@ -21,7 +21,6 @@ const MAX_EXTENSION: u64 = 8 * 1024;
 /// # Errors
 /// When they are too large together.
 pub fn pack<'a>(secrets: impl IntoIterator<Item = (&'a SecretName, &'a [u8])> + Clone) -> Result<SecretBytes> {
-    let blocks = |len: usize| len.div_ceil(BLOCK) * BLOCK;
     let room: usize = secrets.clone().into_iter().map(|(_, bytes)| 3 * BLOCK + blocks(bytes.len())).sum();
     // The stream cipher adds 16 bytes to each 64 KiB, the header a few hundred for each recipient.
     if room > MAX_PAYLOAD - MAX_PAYLOAD / 1024 {
@@ -44,7 +43,17 @@ fn append(tar: &mut Builder<SecretBytes>, name: &str, bytes: &[u8]) -> std::io::
     header.set_size(bytes.len() as u64);
     header.set_entry_type(EntryType::Regular);
     header.set_cksum();
-    tar.append(&header, bytes)
+    // The header, then the content from where it is to where it goes: the library's copying has a buffer on the stack.
+    tar.append(&header, std::io::empty())?;
+    let into = tar.get_mut();
+    into.extend(bytes);
+    into.extend(&[0; BLOCK][..blocks(bytes.len()) - bytes.len()]);
+    Ok(())
+}
+
+/// The size of a content with its padding.
+fn blocks(size: usize) -> usize {
+    size.div_ceil(BLOCK) * BLOCK
 }
 
 /// Returns where each secret's bytes lie in the tar. Everything that is not a plain `secrets/NAME` is refused.

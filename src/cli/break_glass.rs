@@ -29,10 +29,8 @@ pub(super) fn run(context: &Context, command: &BreakGlassCommand) -> Result<bool
 
 /// The break-glass identity, as it is given: from a file, standard input, or typed without echo.
 pub(super) fn identity(context: &Context, given: &BreakGlassKey) -> Result<Identity> {
-    let standard_input = || {
-        SecretBytes::read_from(&mut std::io::stdin().lock(), 4096, MAX_KEY)
-            .map_err(|e| Error::new(format!("cannot read the key: {}", e.kind())))
-    };
+    let standard_input =
+        || SecretBytes::from_stdin(MAX_KEY).map_err(|e| Error::new(format!("cannot read the key: {}", e.kind())));
     let bytes = match given.identity.as_deref() {
         Some(path) if path == Path::new("-") => standard_input()?,
         Some(path) => files::read_secret(path, MAX_KEY)?

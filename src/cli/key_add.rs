@@ -53,7 +53,7 @@ fn public(text: &str) -> Result<String> {
         text.ok_or_else(|| Error::new("that is not an SSH public key").hint("it is not even text: give the .pub file"))
     };
     if text == "-" {
-        let read = SecretBytes::read_from(&mut std::io::stdin().lock(), 4096, MAX_LINE);
+        let read = SecretBytes::from_stdin(MAX_LINE);
         return utf8(read.map_err(|e| Error::new(format!("cannot read the key: {}", e.kind())))?);
     }
     if text.contains([' ', '\t', '\n']) && !Path::new(text).exists() {

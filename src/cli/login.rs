@@ -127,8 +127,7 @@ fn read_token(context: &Context, url: &ConnectAddress) -> Result<SecretBytes> {
         let asked = asked.map_err(|e| e.hint("a token is one line: copy it alone"))?;
         asked.ok_or_else(|| Error::new("no token was given"))?
     } else {
-        SecretBytes::read_from(&mut std::io::stdin().lock(), 4096, 64 * 1024)
-            .map_err(|e| Error::new(format!("cannot read the token: {}", e.kind())))?
+        SecretBytes::from_stdin(64 * 1024).map_err(|e| Error::new(format!("cannot read the token: {}", e.kind())))?
     };
     let trimmed = token.expose().trim_ascii();
     if trimmed.is_empty() || !trimmed.iter().all(u8::is_ascii_graphic) {

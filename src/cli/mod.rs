@@ -55,6 +55,7 @@ mod trust;
 mod ui;
 mod verify;
 
+use crate::base::process;
 use crate::operator::environment;
 use args::Command;
 use context::Context;
@@ -69,7 +70,11 @@ pub fn run() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    crate::base::process::harden();
+    process::harden();
+    process::wiping(|| run_command(arguments))
+}
+
+fn run_command(arguments: Vec<std::ffi::OsString>) -> ExitCode {
     let args = match command_line::read(arguments) {
         Ok(args) => args,
         Err(status) => return status,
@@ -100,7 +105,6 @@ pub fn run() -> ExitCode {
         Command::Man => manual::man(&context),
     };
     environment::forget();
-    crate::base::process::wipe_stack();
     match result.and_then(|good| context.ui.printed().map(|()| good)) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

@@ -36,8 +36,7 @@ fn set(context: &Context, args: &SecretSet) -> Result<bool> {
         let asked = asked.map_err(|e| e.hint(format!("use a pipe or a file: `pkeys secret set {} < FILE`", args.name)));
         asked?.ok_or_else(|| Error::new("no value was given"))?
     } else {
-        SecretBytes::read_from(&mut std::io::stdin().lock(), 64 * 1024, MAX_PAYLOAD)
-            .map_err(|e| Error::new(format!("cannot read the value: {}", e.kind())))?
+        SecretBytes::from_stdin(MAX_PAYLOAD).map_err(|e| Error::new(format!("cannot read the value: {}", e.kind())))?
     };
     if value.is_empty() {
         return Err(

@@ -1,6 +1,6 @@
 //! The system's `ssh`: the operator's own configuration, jump hosts, agents and multiplexing work as always.
 
-use crate::base::{Error, Result};
+use crate::base::{Error, Result, parallel};
 use std::io::Write;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -104,11 +104,10 @@ pub fn not_connected(said: &[u8]) -> Error {
 
 fn exchange(mut child: Child, send: impl FnOnce(&mut dyn Write) -> std::io::Result<()> + Send) -> Result<Output> {
     let mut input = child.stdin.take();
-    std::thread::scope(|scope| {
-        // That the other side ended early is seen in what it answers.
-        scope.spawn(move || input.as_mut().map(|input| send(input)));
-        child.wait_with_output().map_err(|e| Error::new(format!("ssh failed: {}", e.kind())))
-    })
+    // That the other side ended early is seen in what it answers.
+    let send = move || drop(input.as_mut().map(|input| send(input)));
+    let (_, output) = parallel::both(send, || child.wait_with_output());
+    output.map_err(|e| Error::new(format!("ssh failed: {}", e.kind())))
 }
 
 /// The last line that a program said, fit for a terminal.

@@ -1,6 +1,6 @@
 //! Doing what was planned: read the values, seal, sign, write. All or nothing for each host.
 
-use crate::base::{Error, HostName, Result, secret::without_final_newline};
+use crate::base::{Error, HostName, Result, parallel, secret::without_final_newline};
 use crate::bundle::{
     self, Authentic, FORMAT_2, MAX_GENERATION, Manifest as BundleManifest, Payload, SecretEntry, Signed, sha256_hex,
 };
@@ -12,7 +12,6 @@ use crate::source::Value;
 use ssh_key::PrivateKey;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What came of a stale host.
 #[derive(Debug)]
@@ -52,38 +51,27 @@ pub fn run(
         sealed_anew.flat_map(|(_, wanted)| wanted.secrets.values().map(|secret| secret.origin.clone())).collect();
     let values = sources.read(&needed);
     let callbacks = keys.callbacks();
-
-    let next = AtomicUsize::new(0);
-    let finished = Mutex::new(Vec::with_capacity(stale.len()));
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let written = Mutex::new(Vec::with_capacity(stale.len()));
-    let worker = || {
-        while let Some((plan, wanted)) = stale.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let host = &plan.host;
-            let sealed = may_be_rendered(plan).and_then(|()| next_generation(plan.highest)).and_then(|generation| {
-                let sealed = match &plan.accepted {
-                    Some(old) if plan.keeps_payload() => reuse(repository, plan, generation, wanted, old, key),
-                    _ => seal(plan, generation, wanted, &values, key, callbacks.clone()),
-                };
-                sealed.map(|(signed, payload)| (generation, signed, payload))
-            });
-            let result = sealed.and_then(|(generation, signed, payload)| {
-                bundle::write(&repository.bundle(host), &signed, &payload)?;
-                let seen = (host.clone(), generation, sha256_hex(&signed.manifest));
-                written.lock().expect("no worker panics").push(seen);
-                Ok(generation)
-            });
-            let rendered = Rendered { host: host.clone(), result };
-            done(&rendered);
-            finished.lock().expect("no worker panics").push(rendered);
-        }
-    };
-    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(stale.len());
-    std::thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(worker);
-        }
+    let mut finished = parallel::each(&stale, workers, |(plan, wanted)| {
+        let host = &plan.host;
+        let sealed = may_be_rendered(plan).and_then(|()| next_generation(plan.highest)).and_then(|generation| {
+            let sealed = match &plan.accepted {
+                Some(old) if plan.keeps_payload() => reuse(repository, plan, generation, wanted, old, key),
+                _ => seal(plan, generation, wanted, &values, key, callbacks.clone()),
+            };
+            sealed.map(|(signed, payload)| (generation, signed, payload))
+        });
+        let result = sealed.and_then(|(generation, signed, payload)| {
+            bundle::write(&repository.bundle(host), &signed, &payload)?;
+            let seen = (host.clone(), generation, sha256_hex(&signed.manifest));
+            written.lock().expect("no worker panics").push(seen);
+            Ok(generation)
+        });
+        let rendered = Rendered { host: host.clone(), result };
+        done(&rendered);
+        rendered
     });
-    let mut finished = finished.into_inner().expect("no worker panics");
     finished.sort_by(|a, b| a.host.cmp(&b.host));
     // What these bundles grant is known from them now.
     let mut seen = written.into_inner().expect("no worker panics");

@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 use crate::common::sshd::{Sshd, free_port};
-use crate::common::{Ran, Sandbox, run_command};
+use crate::common::{Ran, Sandbox, activate_binary, run_command};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::Command;
@@ -68,7 +68,7 @@ impl Fleet {
         let (root, key) = (self.root(name), std::fs::read_to_string(self.sandbox.path("push.key.pub")).unwrap());
         let command = format!(
             "{} receive --spec {root}/spec.json --root {root} {options}",
-            env!("CARGO_BIN_EXE_pkeys-activate"),
+            activate_binary(),
             root = root.display()
         );
         std::fs::write(root.join("push_keys"), format!("restrict,command=\"{command}\" {key}")).unwrap();

@@ -1,7 +1,7 @@
 //! A machine under a directory, and bundles for it made with age, tar and ssh-keygen.
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
-use crate::common::{Ran, Sandbox, run, run_command};
+use crate::common::{Ran, Sandbox, activate_binary, run, run_command};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::Command;
@@ -146,7 +146,7 @@ impl Machine {
 
     #[track_caller]
     pub fn activate(&self, arguments: &[&str]) -> Ran {
-        run_command(self.sandbox.command_of(env!("CARGO_BIN_EXE_pkeys-activate")).args(arguments), b"")
+        run_command(self.sandbox.command_of(activate_binary()).args(arguments), b"")
     }
 
     /// `install` under the root.

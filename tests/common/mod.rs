@@ -8,6 +8,7 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
 
 /// What a program printed and how it ended.
 #[derive(Debug)]
@@ -65,7 +66,20 @@ pub fn run_command(command: &mut Command, input: &[u8]) -> Ran {
 }
 
 pub fn pkeys_binary() -> &'static str {
-    env!("CARGO_BIN_EXE_pkeys")
+    static PROGRAM: OnceLock<String> = OnceLock::new();
+    PROGRAM.get_or_init(|| program("pkeys", env!("CARGO_BIN_EXE_pkeys")))
+}
+
+pub fn activate_binary() -> &'static str {
+    static PROGRAM: OnceLock<String> = OnceLock::new();
+    PROGRAM.get_or_init(|| program("pkeys-activate", env!("CARGO_BIN_EXE_pkeys-activate")))
+}
+
+/// The program of another build where `PKEYS_TEST_PROGRAMS` names the directory with it, else the one built for the tests.
+fn program(name: &str, built: &str) -> String {
+    let Some(directory) = std::env::var_os("PKEYS_TEST_PROGRAMS") else { return built.to_owned() };
+    let program = std::fs::canonicalize(PathBuf::from(directory).join(name));
+    program.expect("the directory in PKEYS_TEST_PROGRAMS holds it").into_os_string().into_string().unwrap()
 }
 
 /// A repository with an operator, in a directory of its own that goes when dropped.

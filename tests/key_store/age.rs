@@ -108,7 +108,8 @@ fn openssh_takes_what_age_opens_and_our_own_source_reads_it() {
     let reference = bench.keys().reference(&place()).unwrap();
     assert_eq!(reference.to_string(), "age:ssh-user-key.ann.laptop");
     let identity = bench.top.path().join("identity");
-    let source = AgeFiles::new(bench.directory(), Box::new(move || opened(&identity)), Box::new(|_, _| Ok(Version("v".into()))));
+    let source =
+        AgeFiles::new(bench.directory(), Box::new(move || opened(&identity)), Box::new(|_, _| Ok(Version("v".into()))));
     assert_eq!(source.read(&[&reference]).remove(0).unwrap().bytes, key(1).private);
 }
 

@@ -7,7 +7,7 @@ use arguments::{Arguments, Command, Install, Place, Receive, Verify, When};
 use clap::Parser;
 use pkeys::activate::{Asked, IdleLimit, Options, Outcome, Phase, Received, Report, Spec};
 use pkeys::activate::{confine, given, install, only_read, prepare, receive, report};
-use pkeys::base::{Error, Result, files, printable};
+use pkeys::base::{Error, Result, files, printable, process};
 use pkeys::bundle::{Manifest, Signed, Signers};
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -39,10 +39,14 @@ use print::{print, print_json};
 const MAX_SPEC: usize = 64 * 1024 * 1024;
 
 fn main() -> ExitCode {
-    pkeys::base::process::harden();
-    pkeys::base::process::lock_memory();
+    process::harden();
+    process::lock_memory();
     // Directories that are made on the way to a path are 0755, whatever the caller's mask.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+    process::wiping(run)
+}
+
+fn run() -> ExitCode {
     let command = Arguments::parse().command;
     // Of the others, those that work on a spec confine themselves when they know it.
     if matches!(
@@ -61,7 +65,6 @@ fn main() -> ExitCode {
         Command::Verify(arguments) => verify(&arguments),
         Command::List { bundle } => list(&bundle),
     };
-    pkeys::base::process::wipe_stack();
     match result {
         Ok(code) => ExitCode::from(code),
         Err(e) => {
@@ -194,6 +197,7 @@ fn forward(socket: &Path, report_socket: &Path) -> Result<u8> {
     let mut stream = std::os::unix::net::UnixStream::connect(socket).map_err(failed("connect to"))?;
     // In a thread of its own: the other side may answer before all is sent, and the answer ends it.
     let mut to = stream.try_clone().map_err(failed("write to"))?;
+    #[expect(clippy::disallowed_methods, reason = "what is forwarded is encrypted")]
     std::thread::spawn(move || {
         // Only a bundle has anything to send. That the other side ended early is seen in its answer.
         if asked == Asked::Receive {

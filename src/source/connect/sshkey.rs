@@ -3,7 +3,7 @@
 //! 1Password writes Ed25519 keys as PKCS#8 version 2 with an explicitly tagged public key, which strict parsers refuse
 //! (RFC 5958 tags it implicitly). So only what is needed is read here, the seed, and the rest is left alone.
 
-use crate::base::{Error, Result, SecretBytes, process::wipe_stack};
+use crate::base::{Error, Result, SecretBytes, process::wiping};
 use der::asn1::ObjectIdentifier;
 use der::{Decode, Header, Reader, SliceReader, Tag};
 use rsa::pkcs1::DecodeRsaPrivateKey;
@@ -16,9 +16,7 @@ const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1
 
 /// A private key's text as OpenSSH text. Text that is OpenSSH's already comes back unchanged.
 pub(super) fn to_openssh(text: &[u8]) -> Result<SecretBytes> {
-    let converted = convert(text);
-    wipe_stack();
-    converted
+    wiping(|| convert(text))
 }
 
 fn convert(text: &[u8]) -> Result<SecretBytes> {
