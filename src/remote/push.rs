@@ -46,7 +46,7 @@ impl Answer {
     }
 }
 
-/// Sends a bundle and waits for the answer. `known_hosts` is a file of known hosts to trust beside the operator's.
+/// Sends a bundle to replace the one whose manifest has this SHA-256 (`none`: the host has none), and waits for the answer. `known_hosts` is a file of known hosts to trust beside the operator's.
 ///
 /// # Errors
 /// When the host cannot be reached, has no `pkeys-activate`, or answers with something else.
@@ -54,6 +54,7 @@ pub fn push(
     address: &str,
     signed: &Signed,
     payload: &[u8],
+    replaces: Option<&str>,
     allow_rollback: bool,
     known_hosts: Option<&Path>,
 ) -> Result<Answer> {
@@ -61,6 +62,6 @@ pub fn push(
     let known = known_hosts.map(|file| ["-o".into(), format!("GlobalKnownHostsFile=\"{}\"", file.display())]);
     let mut command = ssh::command(address, known.as_ref().map_or(&[], |options| &options[..]))?;
     command.arg(if allow_rollback { format!("{RECEIVE} --allow-rollback") } else { RECEIVE.into() });
-    let output = ssh::run(&mut command, |input| transport::send(input, signed, payload, None))?;
+    let output = ssh::run(&mut command, |input| transport::send(input, signed, payload, replaces))?;
     serde_json::from_slice(answer::line(&output)).map(Answer::plain).map_err(|_| answer::none(&output))
 }

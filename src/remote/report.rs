@@ -20,6 +20,8 @@ const FORMAT: &str = "pkeys-report/1";
 pub struct Report {
     /// The version of `pkeys-activate` there.
     pub version: String,
+    /// The formats of bundles that it takes; older programs do not say.
+    pub formats: Vec<String>,
     /// Why there is no report.
     error: Option<String>,
     /// What to do about that.
@@ -48,8 +50,12 @@ pub struct Report {
 pub struct Candidate {
     /// Its generation.
     pub generation: u64,
-    /// The digest of its encrypted half.
+    /// The digest of its payload.
     pub payload: String,
+    /// The text of its `manifest.json`, as it is: to be verified, not to be shown.
+    pub manifest: String,
+    /// The text of its `manifest.json.sig`.
+    pub signature: String,
 }
 
 /// The generations that are installed, where the host knows them.
@@ -77,7 +83,13 @@ fn parse(output: &Output) -> Result<Report> {
     if said["format"] != FORMAT {
         return Err(no_report(output, &said));
     }
-    let report: Report = serde_json::from_value(plain(said)).map_err(|_| answer::none(output))?;
+    let text = |name: &str| said["candidate"][name].as_str().unwrap_or_default().to_owned();
+    let (manifest, signature) = (text("manifest"), text("signature"));
+    let mut report: Report = serde_json::from_value(plain(said)).map_err(|_| answer::none(output))?;
+    if let Some(candidate) = &mut report.candidate {
+        // Byte for byte: they are verified.
+        (candidate.manifest, candidate.signature) = (manifest, signature);
+    }
     match (report.error, report.hint) {
         (None, _) => Ok(Report { error: None, hint: None, ..report }),
         (Some(error), hint) => Err(Error::new(format!("it cannot report: {error}"))

@@ -6,5 +6,5 @@
 mod claim;
 mod pins;
 
-pub use claim::{Claim, trust_set_fingerprint};
+pub use claim::{Claim, key_fingerprint, trust_set_fingerprint};
 pub use pins::{Pins, PinsPlace};
