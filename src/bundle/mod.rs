@@ -24,4 +24,6 @@ pub use identity::Identity;
 pub use manifest::{FORMAT_1, FORMAT_2, MAX_GENERATION, Manifest, NEW_HOST_KEY, Payload, SecretEntry, sha256_hex};
 pub use open::{OpenBundle, open, unpack};
 pub use recipient::{Recipient, check_mixture};
+#[cfg(feature = "operator")]
+pub(crate) use signature::rsa_private_key;
 pub use signature::{NAMESPACE, Signers, public_key, sign};

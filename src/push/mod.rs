@@ -2,14 +2,18 @@
 //!
 //! May import all but `activate` and `cli`.
 
+mod target;
+
+pub use target::target;
+
 use crate::base::{Error, HostName, Result, parallel};
 use crate::bundle::Signed;
 use crate::keys::UserKeys;
 use crate::manifest::Repository;
 use crate::policy::{Gate, Leeway, Warnings, operator_of};
-use crate::remote::{self, Answer};
+use crate::remote::{self, Answer, Target};
 use crate::render;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What became of one host.
 #[derive(Clone, Debug)]
@@ -26,20 +30,18 @@ pub struct Pushed {
 
 /// How to push.
 #[derive(Clone, Copy, Debug)]
-pub struct Options<'a> {
+pub struct Options {
     /// How many hosts at once.
     pub at_once: usize,
     /// Whether a host may go back to an older generation.
     pub allow_rollback: bool,
-    /// A file of known hosts that `ssh` trusts beside the operator's.
-    pub known_hosts: Option<&'a Path>,
     /// What may be pushed although a rule denies it.
     pub leeway: Leeway,
 }
 
-impl Default for Options<'_> {
+impl Default for Options {
     fn default() -> Self {
-        Self { at_once: parallel::AT_ONCE, allow_rollback: false, known_hosts: None, leeway: Leeway::None }
+        Self { at_once: parallel::AT_ONCE, allow_rollback: false, leeway: Leeway::None }
     }
 }
 
@@ -69,7 +71,7 @@ pub fn push(
 
 /// What is known before anything is sent. The encrypted half is read when its turn comes: memory stays flat.
 struct Prepared {
-    address: String,
+    target: Target,
     directory: PathBuf,
     authentic: crate::bundle::Authentic,
     generation: u64,
@@ -77,18 +79,18 @@ struct Prepared {
 }
 
 fn prepare(repository: &Repository, gate: &Gate, host: &HostName) -> Result<Prepared> {
-    let address = repository.manifest().address_of(host)?.to_owned();
+    let target = target(repository.manifest(), host)?;
     let authentic = render::verify(repository, host)?;
     let warnings = gate.push(&operator_of(repository, &authentic.signer), &authentic.manifest)?;
     let generation = authentic.manifest.generation;
-    Ok(Prepared { address, directory: repository.bundle(host), authentic, generation, warnings })
+    Ok(Prepared { target, directory: repository.bundle(host), authentic, generation, warnings })
 }
 
 fn send(prepared: &Prepared, options: Options) -> Result<Answer> {
     let gone = || Error::new("its bundle vanished").hint("run it again");
     let signed = Signed::read(&prepared.directory)?.ok_or_else(gone)?;
     let payload = prepared.authentic.payload(&prepared.directory)?;
-    let answer = remote::push(&prepared.address, &signed, &payload, options.allow_rollback, options.known_hosts)?;
+    let answer = remote::push(&prepared.target, &signed, &payload, options.allow_rollback)?;
     if answer.accepted {
         return Ok(answer);
     }
