@@ -3,6 +3,9 @@
 //! May import all but `activate` and `cli`.
 
 mod replace;
+mod target;
+
+pub use target::target;
 
 use crate::base::{Error, HostName, Result, parallel};
 use crate::bundle::{self, FORMAT_1, Manifest as BundleManifest, Signed};
@@ -10,11 +13,11 @@ use crate::grants::Trusted;
 use crate::keys::UserKeys;
 use crate::manifest::Repository;
 use crate::policy::{Gate, Leeway, Warnings, operator_of};
-use crate::remote::{self, Answer};
+use crate::remote::{self, Answer, Target};
 use crate::render;
 use replace::OnHost;
 use ssh_key::PrivateKey;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 /// What became of one host.
@@ -41,8 +44,6 @@ pub struct Options<'a> {
     pub overwrite: bool,
     /// In an emergency: signs a bundle of format 1 for hosts whose program knows no other.
     pub emergency_key: Option<&'a PrivateKey>,
-    /// A file of known hosts that `ssh` trusts beside the operator's.
-    pub known_hosts: Option<&'a Path>,
     /// What may be pushed although a rule denies it.
     pub leeway: Leeway,
 }
@@ -54,7 +55,6 @@ impl Default for Options<'_> {
             allow_rollback: false,
             overwrite: false,
             emergency_key: None,
-            known_hosts: None,
             leeway: Leeway::None,
         }
     }
@@ -102,7 +102,7 @@ fn look(
     prepared: &Prepared,
     options: Options,
 ) -> Result<Option<OnHost>> {
-    let report = match remote::report(&prepared.address) {
+    let report = match remote::report(&prepared.target) {
         Ok(report) => report,
         // A stolen key goes from hosts with an older program, too.
         Err(e) if options.emergency_key.is_some() && e.message().contains("is older") => return Ok(None),
@@ -122,7 +122,7 @@ fn look(
 
 /// What is known before anything is sent. The encrypted half is read when its turn comes: memory stays flat.
 struct Prepared {
-    address: String,
+    target: Target,
     directory: PathBuf,
     signed: Signed,
     authentic: crate::bundle::Authentic,
@@ -131,13 +131,13 @@ struct Prepared {
 }
 
 fn prepare(repository: &Repository, trusted: &Trusted, gate: &Gate, host: &HostName) -> Result<Prepared> {
-    let address = repository.manifest().address_of(host)?.to_owned();
+    let target = target(repository.manifest(), host)?;
     let authentic = render::verify(repository, trusted, host)?;
     let warnings = gate.push(&operator_of(repository, &authentic.signer), &authentic.manifest)?;
     let generation = authentic.manifest.generation;
     let directory = repository.bundle(host);
     let signed = Signed::read(&directory)?.ok_or_else(|| Error::new("its bundle vanished").hint("run it again"))?;
-    Ok(Prepared { address, directory, signed, authentic, generation, warnings })
+    Ok(Prepared { target, directory, signed, authentic, generation, warnings })
 }
 
 fn send(prepared: &Prepared, on_host: Option<&OnHost>, options: Options) -> Result<Answer> {
@@ -148,8 +148,7 @@ fn send(prepared: &Prepared, on_host: Option<&OnHost>, options: Options) -> Resu
         _ => None,
     };
     let signed = old_format.as_ref().unwrap_or(&prepared.signed);
-    let (rollback, known_hosts) = (options.allow_rollback, options.known_hosts);
-    let answer = remote::push(&prepared.address, signed, &payload, replaces, rollback, known_hosts)?;
+    let answer = remote::push(&prepared.target, signed, &payload, replaces, options.allow_rollback)?;
     if answer.accepted {
         return Ok(answer);
     }

@@ -1,7 +1,8 @@
 //! Asking a host what it has: `pkeys-activate report`.
 
 use crate::base::{Error, Result};
-use crate::remote::{answer, ssh};
+use crate::remote::target::Target;
+use crate::remote::{answer, connect};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -71,11 +72,9 @@ pub struct Installed {
 /// Asks a host.
 ///
 /// # Errors
-/// When it cannot be reached, has no `pkeys-activate` or an older one, or cannot report.
-pub fn report(address: &str) -> Result<Report> {
-    let mut command = ssh::command(address, &[])?;
-    let output = ssh::run(command.arg(REPORT), |_| Ok(()))?;
-    parse(&output)
+/// If it cannot be reached, has no `pkeys-activate` or an older one, or cannot report.
+pub fn report(target: &Target) -> Result<Report> {
+    parse(&connect::run(target, REPORT, |_| Ok(()))?)
 }
 
 fn parse(output: &Output) -> Result<Report> {
@@ -97,10 +96,11 @@ fn parse(output: &Output) -> Result<Report> {
     }
 }
 
-/// Why what a host answered is no report. An older one takes the question for a subcommand that it does not have, or
-/// behind its socket for a bundle.
+/// Why an answer is not a report. An older program takes the question for a subcommand that it does not have, or behind
+/// its socket for a bundle. Standard error may hold anybody's words: they decide nothing but the wording of the error.
 fn no_report(output: &Output, said: &Value) -> Error {
-    let unknown = String::from_utf8_lossy(&output.stderr).contains("unrecognized subcommand");
+    let text = String::from_utf8_lossy(&output.stderr);
+    let unknown = output.status.code() == Some(2) && text.contains("unrecognized subcommand");
     if unknown || said["accepted"].is_boolean() {
         return Error::new("its pkeys-activate is older and cannot report")
             .hint("deploy the host with the pkeys of this release; `pkeys push` works meanwhile");
