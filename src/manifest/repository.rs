@@ -85,6 +85,9 @@ impl Repository {
         for place in own.into_iter().chain([new.secrets_directory()]) {
             files::sweep(&place);
         }
+        if let (Some(fleet), Ok(place)) = (&new.manifest.fleet, new.pins_place()) {
+            Pins::sweep(&place, fleet);
+        }
         Ok(new)
     }
 
@@ -121,10 +124,14 @@ impl Repository {
     pub fn pins(&self) -> Result<PinsGuard<'_>> {
         let mut pins = self.pins.lock().unwrap_or_else(PoisonError::into_inner);
         if pins.is_none() {
-            let place = self.pins_place.clone().map_or_else(PinsPlace::from_environment, Ok)?;
+            let place = self.pins_place()?;
             *pins = Some(Pins::load(place, self.fleet()?, &self.root)?);
         }
         Ok(PinsGuard(pins))
+    }
+
+    fn pins_place(&self) -> Result<PinsPlace> {
+        self.pins_place.clone().map_or_else(PinsPlace::from_environment, Ok)
     }
 
     /// Where the bundle of a host is.

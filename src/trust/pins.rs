@@ -101,6 +101,13 @@ impl Pins {
         Ok(Self { place, pinned })
     }
 
+    /// Removes what a killed pkeys has left beside the pin file of a fleet. Best effort: it does no harm.
+    pub fn sweep(place: &PinsPlace, fleet: &FleetId) {
+        if let PinsPlace::State(_) = place {
+            let _ = files::claim(&place.path(fleet));
+        }
+    }
+
     /// Whether a claim was accepted.
     pub fn accepts(&self, claim: &Claim) -> bool {
         self.pinned.accepted.contains(&claim.pin())

@@ -94,11 +94,8 @@ fn a_ca_that_the_repository_names_is_not_trusted_and_one_that_the_operator_names
     let man = Man::start(&sandbox.repo(), &server.url());
     let text = String::from_utf8(sandbox.read("pkeys.toml")).unwrap();
     let set = |more: &str| {
-        std::fs::write(
-            sandbox.repo().join("pkeys.toml"),
-            text.replace("kind = \"connect\"\n", &format!("kind = \"connect\"\nurl = \"{}\"\n{more}", man.url)),
-        )
-        .unwrap()
+        let url = format!("kind = \"connect\"\nurl = \"{}\"\n{more}", man.url);
+        sandbox.manifest(text.replace("kind = \"connect\"\n", &url))
     };
     set("ca-file = \"ca.pem\"\n");
     for arguments in [&["render"][..], &["secret", "show", "tailscale"], &["login"]] {
