@@ -4,6 +4,8 @@
 
 pub mod error;
 pub mod files;
+#[cfg(feature = "operator")]
+pub mod lock;
 pub mod name;
 #[cfg(feature = "operator")]
 pub mod parallel;

@@ -72,11 +72,7 @@ impl Place {
             },
             Path::to_owned,
         );
-        if path.exists() {
-            return Err(Error::new(format!("{} is there already", path.display()))
-                .hint("name a directory that is not there yet"));
-        }
-        files::make_private_directories(&path)?;
+        files::new_directory(&path)?;
         Ok(Self { path, keep: keep.is_some() })
     }
 }
@@ -84,7 +80,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         if !self.keep {
-            let _ = files::remove(&self.path);
+            let _ = files::remove_all(&self.path);
         }
     }
 }
@@ -141,7 +137,7 @@ impl Stage<'_> {
     }
 
     fn secrets(&self, keys: &Keys) -> Result<()> {
-        let mut repository = Repository::open(&self.repo())?.lock()?;
+        let mut repository = Repository::open(&self.repo())?.unshared();
         for (name, value, host) in SECRETS {
             let selector = Selector::try_from((*host).to_owned())?.to_string();
             let set = SecretSet { name: SecretName::new(*name)?, hosts: vec![selector] };

@@ -2,14 +2,14 @@
 //!
 //! May import all but `activate` and `cli`.
 
-use crate::base::{Error, HostName, Result, parallel};
+use crate::base::{Error, HostName, Result, files::Beneath, parallel};
 use crate::bundle::Signed;
 use crate::keys::UserKeys;
 use crate::manifest::Repository;
 use crate::policy::{Gate, Leeway, Warnings, operator_of};
 use crate::remote::{self, Answer};
 use crate::render;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What became of one host.
 #[derive(Clone, Debug)]
@@ -70,7 +70,7 @@ pub fn push(
 /// What is known before anything is sent. The encrypted half is read when its turn comes: memory stays flat.
 struct Prepared {
     address: String,
-    directory: PathBuf,
+    directory: Beneath,
     authentic: crate::bundle::Authentic,
     generation: u64,
     warnings: Warnings,

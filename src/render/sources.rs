@@ -123,7 +123,7 @@ impl<'a> Sources<'a> {
         let opened: Rc<dyn Source + 'a> = if is_age {
             let directory = settings.and_then(|s| s.directory.as_deref()).unwrap_or("secrets".as_ref());
             let keys = self.keys;
-            Rc::new(AgeFiles::new(self.repository.root().join(directory), Box::new(|| keys.identities())))
+            Rc::new(AgeFiles::new(self.repository.file(directory), Box::new(|| keys.identities())))
         } else {
             let connect = connect::open(self.repository, settings.map(|settings| (name, settings)))?;
             self.warnings.borrow_mut().extend(connect.warnings());
