@@ -105,7 +105,7 @@ fn a_clone_and_the_sheet_open_everything_with_pkeys_and_with_age_alone() {
     let private = std::fs::read(memory.path("out/ssh-user-key.root.laptop")).unwrap();
     let public = common::run("ssh-keygen", &["-yf", &memory.str("out/ssh-user-key.root.laptop")], b"").good();
     assert!(String::from_utf8(sandbox.read("keys.toml")).unwrap().contains(public.split(' ').nth(1).unwrap()));
-    alone(&other, &["open", "web", "--to", &out], &typed).bad("is there already, or on a disk", "/dev/shm/out");
+    alone(&other, &["open", "web", "--to", &out], &typed).bad("is there already", "name a new directory");
     // The same by Debian's age and tar alone, as the sheet says.
     let key_file = memory.str("key");
     std::fs::write(&key_file, key).unwrap();
@@ -139,8 +139,7 @@ fn where_no_network_is_the_printed_commands_open_everything_without_pkeys() {
     let open = page.split_once("<dl id=\"open\"").unwrap().1.split_once("</dl>").unwrap().0;
     let mut lines = between(open, "<dt", "</dt>");
     let tidy = lines.pop().unwrap();
-    let look =
-        "cat /dev/shm/secrets/token /dev/shm/secrets/password; ls /dev/shm/secrets; cat /proc/net/dev".to_owned();
+    let look = "cat $D/secrets/token $D/secrets/password; ls $D/secrets; cat /proc/net/dev".to_owned();
     let script =
         [vec![between(&page, "<pre id=\"type\"", "</pre>").remove(0)], lines, vec![look, tidy]].concat().join("\n");
     let script =

@@ -109,8 +109,7 @@ fn follow(sandbox: &Sandbox, page: &str, typed: &str) -> String {
     let open = page.split_once("<dl id=\"open\"").unwrap().1.split_once("</dl>").unwrap().0;
     let mut lines = between(open, "<dt", "</dt>");
     let tidy = lines.pop().unwrap();
-    let look =
-        "cat /dev/shm/secrets/token; stat -c ' %a' /dev/shm/secrets/token /dev/shm/key | tr -d '\\n'; echo".to_owned();
+    let look = "cat $D/secrets/token; stat -c ' %a' $D/secrets/token $D/key | tr -d '\\n'; echo".to_owned();
     let script =
         [&[between(page, "<pre id=\"type\"", "</pre>").remove(0)][..], &lines, &[look, tidy]].concat().join("\n");
     let script = script.replace("HOST", "web").replace("NAME", "token").replace("PATH", "users/ann");

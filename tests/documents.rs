@@ -41,7 +41,7 @@ fn the_demo_works_as_root_and_as_nobody_and_cleans_up() {
     let kept = sandbox.path("kept");
     sandbox.pkeys(&["demo", "--keep", kept.to_str().unwrap()]).good();
     assert!(kept.join("repo/bundles/web/secrets.age").exists());
-    sandbox.pkeys(&["demo", "--keep", kept.to_str().unwrap()]).bad("is there already", "not there yet");
+    sandbox.pkeys(&["demo", "--keep", kept.to_str().unwrap()]).bad("is there already", "name a new directory");
     if common::root("the demo as another user") {
         let copy = Path::new("/tmp").join(format!("pkeys-test-{}", std::process::id()));
         std::fs::copy(common::pkeys_binary(), &copy).unwrap();

@@ -298,7 +298,7 @@ fn killed_anywhere_a_rotation_goes_on_and_nobody_is_locked_out() {
     // What a killed run leaves in memory (a public key, a dead socket) goes with this directory.
     let memory = tempfile::tempdir_in("/dev/shm").unwrap();
     let mut kills = 0;
-    for (call, step) in [("rename", 3), ("fsync", 9), ("clone3", 9), ("vfork", 9), ("unlink", 7), ("write", 60)] {
+    for (call, step) in [("renameat", 3), ("fsync", 9), ("clone3", 9), ("vfork", 9), ("unlinkat", 7), ("write", 60)] {
         for number in (1..200).step_by(step) {
             let old = kept(&fleet, "").or_else(|| first(&fleet)).unwrap();
             let mut command = fleet.sandbox.command_of("strace");

@@ -197,7 +197,7 @@ fn killed_anywhere_it_goes_on_and_the_host_can_always_open_its_bundle() {
     let Some(fleet) = fleet() else { return };
     let memory = tempfile::tempdir_in("/dev/shm").unwrap();
     let mut kills = 0;
-    for (call, step) in [("rename", 2), ("fsync", 7), ("vfork", 3), ("unlink", 3)] {
+    for (call, step) in [("renameat", 2), ("fsync", 7), ("vfork", 3), ("unlinkat", 3)] {
         for number in (1..200).step_by(step) {
             let (before, old) = (shown(&fleet, "web"), old_key(&fleet));
             let mut command = fleet.sandbox.command_of("strace");

@@ -15,7 +15,7 @@ const MAX_LOG: usize = 256 * 1024 * 1024;
 /// # Errors
 /// When it cannot be read.
 pub fn read(repository: &Repository) -> Result<Chain> {
-    let bytes = files::read(&repository.root().join(LOG_FILE), MAX_LOG)?.unwrap_or_default();
+    let bytes = files::read(&repository.file(LOG_FILE), MAX_LOG)?.unwrap_or_default();
     Ok(Chain::read(&bytes))
 }
 
@@ -42,5 +42,5 @@ pub fn append(repository: &Repository, actions: &[Action]) -> Result<()> {
     let who = who::who(repository.root());
     let whole = chain.whole as u64;
     let text = chain.next(actions, &time, &who);
-    files::append(&repository.root().join(LOG_FILE), whole, text.as_bytes(), files::PUBLIC)
+    files::append(&repository.file(LOG_FILE), whole, text.as_bytes(), files::PUBLIC)
 }

@@ -5,6 +5,8 @@
 pub mod error;
 pub mod files;
 pub mod filter;
+#[cfg(feature = "operator")]
+pub mod lock;
 pub mod name;
 #[cfg(feature = "operator")]
 pub mod parallel;

@@ -1,8 +1,8 @@
 //! A bundle's directory: the public half, which proves itself, and the encrypted half, which the public half names.
 
-use crate::base::{Error, FleetId, HostName, Result, files};
+use crate::base::files::{self, Place};
+use crate::base::{Error, FleetId, HostName, Result};
 use crate::bundle::{MAX_PAYLOAD, Manifest, Payload, Signers};
-use std::path::Path;
 
 /// The public manifest's file name.
 pub const MANIFEST: &str = "manifest.json";
@@ -37,8 +37,8 @@ impl Signed {
     ///
     /// # Errors
     /// When a file is missing, too large or cannot be read.
-    pub fn read(directory: &Path) -> Result<Option<Self>> {
-        let Some(manifest) = files::read(&directory.join(MANIFEST), MAX_MANIFEST)? else {
+    pub fn read(directory: &(impl Place + ?Sized)) -> Result<Option<Self>> {
+        let Some(manifest) = files::read(&directory.child(MANIFEST), MAX_MANIFEST)? else {
             return Ok(None);
         };
         let signature = need(directory, SIGNATURE, MAX_SIGNATURE)?;
@@ -73,7 +73,7 @@ impl Signed {
     /// Says which check failed.
     pub fn verify(
         &self,
-        directory: &Path,
+        directory: &(impl Place + ?Sized),
         host: &HostName,
         fleet: Option<&FleetId>,
         signers: &Signers,
@@ -102,7 +102,7 @@ impl Authentic {
     ///
     /// # Errors
     /// When it is missing, too large, cannot be read, or is another.
-    pub fn payload(&self, directory: &Path) -> Result<Vec<u8>> {
+    pub fn payload(&self, directory: &(impl Place + ?Sized)) -> Result<Vec<u8>> {
         let payload = need(directory, PAYLOAD, MAX_PAYLOAD)?;
         self.check(&payload).map(|()| payload)
     }
@@ -123,21 +123,29 @@ impl Authentic {
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn unproven(directory: &Path) -> Result<Option<Manifest>> {
-    let bytes = files::read(&directory.join(MANIFEST), MAX_MANIFEST)?;
+pub fn unproven(directory: &(impl Place + ?Sized)) -> Result<Option<Manifest>> {
+    let bytes = files::read(&directory.child(MANIFEST), MAX_MANIFEST)?;
     Ok(bytes.and_then(|bytes| Manifest::parse(&bytes).ok()))
 }
 
 /// Replaces the bundle at `directory`, all three files or none.
 ///
 /// # Errors
-/// When it could not be written; then what was there is untouched.
-pub fn write(directory: &Path, signed: &Signed, payload: &[u8]) -> Result<()> {
+/// When what is there holds anything but a bundle, or it could not be written; then what was there is untouched.
+pub fn write(directory: &(impl Place + ?Sized), signed: &Signed, payload: &[u8]) -> Result<()> {
     let files = [(MANIFEST, &signed.manifest[..]), (SIGNATURE, &signed.signature), (PAYLOAD, payload)];
     files::replace_directory(directory, &files)
 }
 
-fn need(directory: &Path, name: &str, limit: usize) -> Result<Vec<u8>> {
-    let missing = || Error::new(format!("{} has no {name}", directory.display()));
-    files::read(&directory.join(name), limit)?.ok_or_else(missing)
+/// Removes the bundle at `directory`. Returns false when there is none.
+///
+/// # Errors
+/// When what is there holds anything but a bundle, or it could not be removed.
+pub fn remove(directory: &(impl Place + ?Sized)) -> Result<bool> {
+    files::remove_directory(directory, &[MANIFEST, SIGNATURE, PAYLOAD])
+}
+
+fn need(directory: &(impl Place + ?Sized), name: &str, limit: usize) -> Result<Vec<u8>> {
+    let missing = || Error::new(format!("{} has no {name}", directory.shown().display()));
+    files::read(&directory.child(name), limit)?.ok_or_else(missing)
 }

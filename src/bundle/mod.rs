@@ -21,7 +21,7 @@ pub mod transport;
 
 pub use age_file::{decrypt, encrypt, lock};
 pub use archive::{MAX_PAYLOAD, pack};
-pub use directory::{Authentic, MANIFEST, PAYLOAD, SIGNATURE, Signed, unproven, write};
+pub use directory::{Authentic, MANIFEST, PAYLOAD, SIGNATURE, Signed, remove, unproven, write};
 pub use identity::Identity;
 pub use manifest::{FORMAT_1, FORMAT_2, MAX_GENERATION, Manifest, NEW_HOST_KEY, Payload, SecretEntry, sha256_hex};
 pub use open::{OpenBundle, open, unpack};

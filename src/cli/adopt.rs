@@ -24,7 +24,7 @@ pub(super) fn run(context: &Context, args: &Adopt) -> Result<bool> {
     if !args.yes && !confirmed(context)? {
         return Ok(false);
     }
-    let mut repository = repository.lock()?;
+    let mut repository = context.lock(repository)?;
     if self::plan(&repository, args)? != plan {
         return Err(
             Error::new("the repository was changed meanwhile; nothing was changed by pkeys").hint("run it again")

@@ -1,6 +1,7 @@
 //! `break-glass init` and `rotate`: a new key, first on paper, and only then a recipient of everything.
 
-use crate::base::{Error, Result, SecretBytes, files};
+use crate::base::files::{self, Beneath};
+use crate::base::{Error, Result, SecretBytes};
 use crate::break_glass::{About, BreakGlassIdentity, key_sheet, share_sheet, split};
 use crate::cli::args::BreakGlassNew;
 use crate::cli::context::Context;
@@ -9,7 +10,7 @@ use crate::cli::ui::count;
 use crate::escrow;
 use crate::keys::{UserKeys, today};
 use crate::manifest::Repository;
-use crate::operator::{MemoryDirectory, in_memory, new_passphrase, new_ssh_key};
+use crate::operator::{MemoryDirectory, new_passphrase, new_ssh_key, would_be_in_memory};
 use crate::policy::{Gate, Leeway};
 use crate::render::{self, Sources, rekey};
 use std::collections::BTreeSet;
@@ -54,7 +55,7 @@ fn make(context: &Context, args: &BreakGlassNew, mut repository: Repository, act
     let key = make()?;
     let hand_out = hand_out(context, args, &repository, &key)?;
     if !printed(context, args, &hand_out)? {
-        hand_out.iter().try_for_each(|place| files::remove(place).map(drop))?;
+        hand_out.iter().try_for_each(|place| files::remove_all(place).map(drop))?;
         context.ui.note("Nothing was changed; the key is forgotten.");
         return Ok(false);
     }
@@ -104,6 +105,7 @@ fn hand_out(
 ) -> Result<Vec<PathBuf>> {
     let mut places = Vec::new();
     if let Some(path) = &args.output {
+        files::check_parent(path)?;
         let passphrase = new_passphrase(&*context.prompt, "the break-glass key")?;
         if !files::write_new(path, &key.locked_file(&passphrase)?, files::PRIVATE)? {
             return Err(Error::new(format!("{} is there already", path.display())).hint("name a new file"));
@@ -114,14 +116,14 @@ fn hand_out(
         let pages = pages(args, repository, key)?;
         let directory = match &args.sheets {
             Some(directory) => new_directory(directory, args.on_disk)?,
-            None => MemoryDirectory::new("break-glass")?.keep(),
+            None => MemoryDirectory::kept("break-glass")?,
         };
-        places.push(directory.clone());
+        places.push(directory.path().to_owned());
         let write =
             |(name, page): &(String, SecretBytes)| files::write(&directory.join(name), page.expose(), files::PRIVATE);
         if let Err(e) = pages.iter().try_for_each(write) {
             // Nothing is sealed to this key yet.
-            let _ = std::fs::remove_dir_all(&directory);
+            let _ = std::fs::remove_dir_all(directory.path());
             return Err(e);
         }
     }
@@ -144,18 +146,12 @@ fn pages(
 }
 
 /// A directory of one's own for pages that hold a key.
-fn new_directory(path: &Path, on_disk: bool) -> Result<PathBuf> {
-    let above = std::path::absolute(path).ok();
-    let memory = above.is_some_and(|path| path.ancestors().find(|above| above.exists()).is_some_and(in_memory));
-    if !on_disk && !memory {
+fn new_directory(path: &Path, on_disk: bool) -> Result<Beneath> {
+    if !would_be_in_memory(path)? && !on_disk {
         return Err(Error::new(format!("{} is on a disk: the key would stay there", path.display()))
-            .hint("use a directory in memory, such as one under /dev/shm; or --on-disk"));
+            .hint("omit --sheets: pkeys makes a directory in memory; or --on-disk"));
     }
-    if path.exists() {
-        return Err(Error::new(format!("{} is there already", path.display())).hint("name a new directory"));
-    }
-    files::make_private_directories(path)?;
-    Ok(path.into())
+    files::new_directory(path)
 }
 
 /// Whether the key is where it belongs; before that nothing is sealed to it.

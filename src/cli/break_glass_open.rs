@@ -10,7 +10,7 @@ use crate::cli::ui::Tone;
 use crate::escrow::{Opened, user_entry};
 use crate::keys::UserKeys;
 use crate::manifest::Repository;
-use crate::operator::{MemoryDirectory, in_memory};
+use crate::operator::{MemoryDirectory, run_in_front, would_be_in_memory};
 use crate::remote::Agent;
 use serde_json::json;
 use std::path::Path;
@@ -42,9 +42,11 @@ pub(super) fn run(context: &Context, args: &BreakGlassOpen) -> Result<bool> {
     }
 }
 
-/// Everything is logged; that it cannot be does not keep anybody from opening it.
+/// Everything is logged. Nothing waits for it, and what cannot be logged is opened all the same.
 fn log(context: &Context, action: Action) {
-    if let Err(e) = context.locked_repository().and_then(|locked| audit::append(&locked, &[action])) {
+    let busy = || Error::new("another pkeys is changing the repository");
+    let locked = context.repository().and_then(Repository::try_lock).and_then(|locked| locked.ok_or_else(busy));
+    if let Err(e) = locked.and_then(|locked| audit::append(&locked, &[action])) {
         context.ui.warn(&format!("this is not in the log: {}", e.one_line()));
     }
 }
@@ -119,19 +121,20 @@ fn list(context: &Context, all: &[(&str, Vec<SecretName>)]) -> Result<bool> {
         names.iter().map(move |name| vec![(shown.to_owned(), Tone::Bold), (name.to_string(), Tone::Plain)])
     });
     context.ui.table(&rows.collect::<Vec<_>>());
-    context.ui.note("next: `pkeys break-glass open [HOST] --secret NAME`, or `--to /dev/shm/out`, or `--ssh USER`");
+    context
+        .ui
+        .note("next: `pkeys break-glass open [HOST] --secret NAME`, or `--to $XDG_RUNTIME_DIR/out`, or `--ssh USER`");
     Ok(true)
 }
 
 fn export(context: &Context, found: &Found, repository: &Repository, directory: &Path) -> Result<bool> {
-    let place = std::path::absolute(directory).map_err(|e| Error::io("open", directory, &e))?;
-    if directory.exists() || !place.ancestors().find(|above| above.exists()).is_some_and(in_memory) {
-        return Err(Error::new(format!("{} is there already, or on a disk", directory.display()))
-            .hint("name a new directory in memory, such as /dev/shm/out"));
+    if !would_be_in_memory(directory)? {
+        return Err(Error::new(format!("{} is on a disk", directory.display()))
+            .hint("name a new directory in memory, such as $XDG_RUNTIME_DIR/out or /dev/shm/out"));
     }
-    files::make_private_directories(directory)?;
     let names = found.names(repository)?;
-    let write = |name| files::write(&directory.join(name), found.get(name)?.expose(), files::PRIVATE);
+    let new = files::new_directory(directory)?;
+    let write = |name| files::write(&new.join(name), found.get(name)?.expose(), files::PRIVATE);
     if let Err(e) = names.iter().try_for_each(write) {
         // Some of the values without the others are of no use to anybody who is in a hurry.
         let _ = std::fs::remove_dir_all(directory);
@@ -162,7 +165,7 @@ fn shell(context: &Context, opened: &Opened, user: &UserName) -> Result<bool> {
     })?;
     let shell = std::env::var_os("SHELL").unwrap_or_else(|| "/bin/sh".into());
     context.ui.note("A shell that can log in with them; leave it with `exit`.");
-    let status = Command::new(shell).env("SSH_AUTH_SOCK", agent.socket()).status();
+    let status = run_in_front(Command::new(shell).env("SSH_AUTH_SOCK", agent.socket()));
     let status = status.map_err(|_| Error::new("cannot start a shell").hint("set SHELL"))?;
     Ok(status.success())
 }

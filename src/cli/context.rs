@@ -1,6 +1,7 @@
 //! What every command needs: the terminal, the repository, the operator's keys.
 
 use crate::base::Result;
+use crate::base::lock::Lock;
 use crate::cli::args::Args;
 use crate::cli::ui::Ui;
 use crate::manifest::Repository;
@@ -37,7 +38,22 @@ impl Context {
 
     /// The repository, to change: waits until no other pkeys changes it.
     pub(super) fn locked_repository(&self) -> Result<Repository> {
-        self.repository()?.lock()
+        self.lock(self.repository()?)
+    }
+
+    /// A repository that was read, to change.
+    pub(super) fn lock(&self, repository: Repository) -> Result<Repository> {
+        repository.lock(&|pid| self.waiting(pid))
+    }
+
+    /// Another directory, to change.
+    pub(super) fn lock_directory(&self, directory: &Path) -> Result<Lock> {
+        Lock::acquire(directory, &|pid| self.waiting(pid))
+    }
+
+    fn waiting(&self, pid: Option<u32>) {
+        let other = pid.map_or("another pkeys".into(), |pid| format!("another pkeys (pid {pid})"));
+        self.ui.warn(&format!("waiting for {other} to finish"));
     }
 
     /// Whether passphrases are to be remembered.

@@ -70,11 +70,7 @@ impl Place {
             },
             Path::to_owned,
         );
-        if path.exists() {
-            return Err(Error::new(format!("{} is there already", path.display()))
-                .hint("name a directory that is not there yet"));
-        }
-        files::make_private_directories(&path)?;
+        files::new_directory(&path)?;
         Ok(Self { path, keep: keep.is_some() })
     }
 }
@@ -82,7 +78,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         if !self.keep {
-            let _ = files::remove(&self.path);
+            let _ = files::remove_all(&self.path);
         }
     }
 }
@@ -146,7 +142,7 @@ impl Stage<'_> {
     }
 
     fn secrets(&self, keys: &Keys) -> Result<()> {
-        let mut repository = self.repository()?.lock()?;
+        let mut repository = self.repository()?.unshared();
         for (name, value, host) in SECRETS {
             let selector = Selector::try_from((*host).to_owned())?.to_string();
             let set = SecretSet { name: SecretName::new(*name)?, hosts: vec![selector] };

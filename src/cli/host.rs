@@ -1,7 +1,7 @@
 //! `host add`, `host list`, `host remove`; the other commands of `host` have files of their own.
 
 use crate::audit::{self, Action};
-use crate::base::{Error, HostName, Result, files};
+use crate::base::{Error, HostName, Result};
 use crate::cli::args::{HostAdd, HostCommand};
 use crate::cli::context::Context;
 use crate::cli::ui::Tone;
@@ -65,7 +65,9 @@ fn add(context: &Context, args: &HostAdd) -> Result<bool> {
         Err(e) => context.ui.warn(&format!("it cannot be rendered yet: {}", e.one_line())),
     }
     if args.generate {
-        context.ui.note(&format!("and at the installation: `pkeys host extra-files {} /dev/shm/{0}`", args.name));
+        context
+            .ui
+            .note(&format!("and at the installation: `pkeys host extra-files {} \"$XDG_RUNTIME_DIR/{0}\"`", args.name));
     }
     Ok(true)
 }
@@ -143,7 +145,7 @@ fn remove(context: &Context, name: &HostName) -> Result<bool> {
     if keys.forget_host(name) {
         grants::save_keys(&repository, &keys)?;
     }
-    files::remove(&repository.bundle(name))?;
+    crate::bundle::remove(&repository.bundle(name))?;
     host_key::remove(&repository, name)?;
     // Last: as long as it stands there, running this again takes away the rest.
     grants::save_manifest(&mut repository, &edit)?;

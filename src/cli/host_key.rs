@@ -1,15 +1,16 @@
 //! `host add --generate` and `host extra-files`: the SSH key of a host that is yet to be installed.
 
-use crate::base::{Error, HostName, Result, files};
+use crate::base::files::{self, Beneath, Place};
+use crate::base::{Error, HostName, Result};
 use crate::bundle::Recipient;
 use crate::cli::context::Context;
 use crate::cli::secret;
 use crate::manifest::Repository;
-use crate::operator::{in_memory, new_host_key, public_half};
+use crate::operator::{new_host_key, public_half, would_be_in_memory};
 use crate::render::{Sources, remove_local, write_local};
 use crate::rotate::host_key_files;
 use crate::source::Reference;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path};
 
 /// A host's key that was made here.
 pub(super) struct HostKey {
@@ -64,13 +65,11 @@ pub(super) fn extra_files(
 ) -> Result<bool> {
     let repository = context.repository()?;
     repository.hosts(std::slice::from_ref(host))?;
-    let place = below(directory, key_path)?;
-    if !on_disk
-        && !std::path::absolute(directory)
-            .is_ok_and(|d| d.ancestors().find(|above| above.exists()).is_some_and(in_memory))
-    {
-        return Err(Error::new(format!("{} is on a disk: a private key would stay there", directory.display()))
-            .hint(format!("use a directory in memory, such as /dev/shm/{host}; or --on-disk")));
+    let below = below(key_path)?;
+    if !would_be_in_memory(directory)? && !on_disk {
+        return Err(Error::new(format!("{} is on a disk: a private key would stay there", directory.display())).hint(
+            format!("use a directory in memory, such as $XDG_RUNTIME_DIR/{host} or /dev/shm/{host}; or --on-disk"),
+        ));
     }
     let keys = context.keys()?;
     let sources = Sources::new(&repository, &keys);
@@ -84,12 +83,14 @@ pub(super) fn extra_files(
         ))
         .hint("correct `recipients` or `host-key` in pkeys.toml"));
     }
-    files::make_private_directories(directory)?;
-    files::make_directories(place.parent().unwrap_or(directory))?;
+    let top = files::private_directory(directory)?;
+    let _lock = context.lock_directory(directory)?;
+    let place = top.join(below);
+    files::make_directories(&place.above())?;
     put(&place, private.expose(), files::PRIVATE)?;
-    let mut beside = place.clone().into_os_string();
+    let mut beside = below.as_os_str().to_owned();
     beside.push(".pub");
-    put(Path::new(&beside), format!("{public}\n").as_bytes(), files::PUBLIC)?;
+    put(&top.join(beside), format!("{public}\n").as_bytes(), files::PUBLIC)?;
     context.ui.did("written", &place.display());
     let at = directory.display();
     context
@@ -98,19 +99,19 @@ pub(super) fn extra_files(
     Ok(true)
 }
 
-/// The place of a host's path below a directory.
-fn below(directory: &Path, path: &Path) -> Result<PathBuf> {
+/// A host's path as one below a directory.
+fn below(path: &Path) -> Result<&Path> {
     let mut parts = path.components();
     let absolute = parts.next() == Some(Component::RootDir);
     if !absolute || path.file_name().is_none() || !parts.all(|part| matches!(part, Component::Normal(_))) {
         return Err(Error::new("the key's path is not absolute").hint("such as /persist/etc/ssh/ssh_host_ed25519_key"));
     }
-    Ok(directory.join(path.strip_prefix("/").unwrap_or(path)))
+    Ok(path.strip_prefix("/").unwrap_or(path))
 }
 
 /// Writes a new file; one with other bytes stays.
-fn put(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
-    let _lock = files::claim(path)?;
+fn put(path: &Beneath, bytes: &[u8], mode: u32) -> Result<()> {
+    files::sweep_beside(path);
     if files::write_new(path, bytes, mode)?
         || files::read_secret(path, bytes.len())?.is_some_and(|b| b.expose() == bytes)
     {

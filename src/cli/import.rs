@@ -31,7 +31,7 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<bool> {
     // Passphrases are asked for before the repository is locked.
     let opens = !missing(&repository, &plan)?.is_empty() || !compared(&repository, &plan)?.is_empty();
     let identities = if opens { Some(keys.identities()?) } else { None };
-    let mut repository = repository.lock()?;
+    let mut repository = context.lock(repository)?;
     if self::plan(&repository, args)? != plan {
         return Err(Error::new("the repository was changed meanwhile; pkeys changed nothing").hint("run it again"));
     }

@@ -1,8 +1,9 @@
 //! `init`: makes a repository usable. What exists is never changed, only added to.
 
 use crate::audit::{self, Action};
+use crate::base::files::{self, Beneath};
 use crate::base::places::config_directory;
-use crate::base::{Error, FleetId, HostName, Result, files};
+use crate::base::{Error, FleetId, HostName, Result};
 use crate::cli::{args::Init, context::Context};
 use crate::grants;
 use crate::manifest::{MANIFEST_FILE, Repository};
@@ -13,7 +14,7 @@ pub(super) fn run(context: &Context, args: &Init) -> Result<bool> {
     let name = operator_name(args)?;
     let directory = config_directory()?;
     files::make_private_directories(&directory)?;
-    let _lock = files::lock_directory(&directory)?;
+    let _lock = context.lock_directory(&directory)?;
     files::sweep(&directory);
     point_to_existing(context, args, &directory)?;
     make_missing(context, args, &directory, &name)?;
@@ -28,14 +29,15 @@ pub(super) fn run(context: &Context, args: &Init) -> Result<bool> {
     let signer = public_of_signing_key(keys.signing_key_path()?)?;
     let root = context.place();
     files::make_directories(root)?;
+    let lock = context.lock_directory(root)?;
+    let root = Beneath::root(root)?;
     let path = root.join(MANIFEST_FILE);
-    let lock = files::lock_directory(root)?;
-    files::sweep(root);
+    files::sweep(&root);
     let text = template(&FleetId::random(), &name, &recipients, &signer);
     let made = files::write_new(&path, text.as_bytes(), files::PUBLIC)?;
     drop(lock);
     if made {
-        grants::accept_all(&Repository::open(root)?)?;
+        grants::accept_all(&Repository::open(context.place())?)?;
         context.ui.did("made", &path.display());
     } else {
         register(context, &name, &recipients, &signer, replace)?;
@@ -139,7 +141,7 @@ fn known_recipients(path: &Path, keys: &crate::operator::Keys) -> Result<Vec<Str
 
 /// Adds the operator to a manifest that is there.
 fn register(context: &Context, name: &HostName, recipients: &[String], signer: &str, replace: bool) -> Result<()> {
-    let mut repository = Repository::open(context.place())?.lock()?;
+    let mut repository = context.lock(Repository::open(context.place())?)?;
     let known = |line: &String| public_part(line) == public_part(signer);
     let is_signer = repository.manifest().signers.values().any(known);
     let taken = repository.manifest().signers.contains_key(name.as_str());

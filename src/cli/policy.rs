@@ -1,6 +1,7 @@
 //! `policy`: rules that decide who may get what.
 
-use crate::base::{HostName, Result, SecretName, files};
+use crate::base::files::{self, Place};
+use crate::base::{HostName, Result, SecretName};
 use crate::cli::args::PolicyCommand;
 use crate::cli::context::Context;
 use crate::cli::policy_matrix;
@@ -19,8 +20,9 @@ pub(super) fn run(context: &Context, command: &PolicyCommand) -> Result<bool> {
             let keys = UserKeys::load(&repository)?;
             let matrix = policy::matrix(&Gate::open(&repository, &keys, Leeway::None)?)?;
             if let Some(path) = html {
-                let _lock = files::claim(path)?;
-                files::write(path, policy::page(&matrix).as_bytes(), files::PUBLIC)?;
+                let _lock = context.lock_directory(&path.above())?;
+                files::sweep_beside(path);
+                files::write_output(path, policy::page(&matrix).as_bytes(), files::PUBLIC)?;
                 context.ui.did("written", &path.display());
                 return Ok(true);
             }

@@ -6,9 +6,7 @@
 use crate::base::{Error, Result, SecretBytes, SecretName, files};
 use crate::bundle::MAX_PAYLOAD;
 use crate::cli::{args::SecretSet, context::Context, secret};
-use crate::operator::MemoryDirectory;
-use std::ffi::OsString;
-use std::process::Command;
+use crate::operator::{Editor, MemoryDirectory, run_in_front};
 
 pub(super) fn run(context: &Context, name: &SecretName) -> Result<bool> {
     let repository = context.repository()?;
@@ -18,7 +16,7 @@ pub(super) fn run(context: &Context, name: &SecretName) -> Result<bool> {
         true => secret::read(context, &repository, name)?,
         false => SecretBytes::with_capacity(0),
     };
-    let after = edit(name, &before)?;
+    let after = edit(context, name, &before)?;
     if after == before {
         context.ui.did("unchanged", name);
         return Ok(true);
@@ -30,27 +28,20 @@ pub(super) fn run(context: &Context, name: &SecretName) -> Result<bool> {
     secret::save(context, &SecretSet { name: name.clone(), hosts: Vec::new() }, &after)
 }
 
-fn edit(name: &SecretName, before: &SecretBytes) -> Result<SecretBytes> {
+fn edit(context: &Context, name: &SecretName, before: &SecretBytes) -> Result<SecretBytes> {
+    let editor = Editor::from_environment()?;
     let directory = MemoryDirectory::new("edit")?;
     let file = directory.path().join(name);
     files::write(&file, before.expose(), files::PRIVATE)?;
-    let (program, arguments) = editor()?;
-    let status = Command::new(&program)
-        .args(arguments)
-        .arg(&file)
-        .status()
-        .map_err(|_| Error::new("cannot start the editor").hint("set EDITOR to an editor that is installed"))?;
+    editor.warning().into_iter().for_each(|line| context.ui.warn(line));
+    let not_started = || Error::new("cannot start the editor").hint("set EDITOR to an editor that is installed");
+    let status = run_in_front(&mut editor.command(&file)).map_err(|_| not_started())?;
+    if status.code() == Some(127) {
+        return Err(not_started());
+    }
     if !status.success() {
         return Err(Error::new("the editor ended with an error; nothing was changed"));
     }
     files::read_secret(&file, MAX_PAYLOAD)?
         .ok_or_else(|| Error::new("the editor removed the file; nothing was changed"))
-}
-
-/// `$VISUAL`, else `$EDITOR`: a program and its arguments, split at blanks.
-fn editor() -> Result<(OsString, Vec<OsString>)> {
-    let set = ["VISUAL", "EDITOR"].iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.trim().is_empty()));
-    let set = set.ok_or_else(|| Error::new("no editor is set").hint("set EDITOR, such as EDITOR=nano"))?;
-    let mut words = set.split_whitespace().map(OsString::from);
-    Ok((words.next().unwrap_or_default(), words.collect()))
 }

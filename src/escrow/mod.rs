@@ -20,10 +20,10 @@ pub use opened::Opened;
 pub use refresh::{ESCROW, Escrow, Refreshed, refresh};
 pub use reseal::reseal;
 
+use crate::base::files::Beneath;
 use crate::manifest::Repository;
-use std::path::PathBuf;
 
 /// A file of break-glass in the repository.
-fn file(repository: &Repository, name: &str) -> PathBuf {
-    repository.root().join("break-glass").join(name)
+fn file(repository: &Repository, name: &str) -> Beneath {
+    repository.file("break-glass").join(name)
 }

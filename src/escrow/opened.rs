@@ -1,6 +1,7 @@
 //! Opening with a break-glass identity alone: no network, no 1Password, no operator's key.
 
-use crate::base::{Error, HostName, Result, SecretBytes, SecretName, files};
+use crate::base::files::{self, Beneath};
+use crate::base::{Error, HostName, Result, SecretBytes, SecretName};
 use crate::bundle::{self, Authentic, Identity, MAX_PAYLOAD, OpenBundle, Signed};
 use crate::escrow::{ESCROW, enroll, file};
 use crate::grants::Trusted;
@@ -82,7 +83,7 @@ impl<'a> Opened<'a> {
         }
     }
 
-    fn decrypt(&self, path: &std::path::Path) -> Result<SecretBytes> {
+    fn decrypt(&self, path: &Beneath) -> Result<SecretBytes> {
         let missing = || Error::new(format!("there is no {}", path.display())).hint("restore it from git");
         let file = files::read(path, MAX_PAYLOAD)?.ok_or_else(missing)?;
         bundle::decrypt(&file, &self.identity, MAX_PAYLOAD).map_err(|e| e.context(path.display()))

@@ -66,7 +66,7 @@ impl Escrow {
 pub(super) fn copies(repository: &Repository) -> Result<BTreeMap<String, Vec<u8>>> {
     let mut copies = BTreeMap::new();
     for name in COPIES {
-        if let Some(bytes) = files::read(&repository.root().join(name), bundle::MAX_PAYLOAD)? {
+        if let Some(bytes) = files::read(&repository.file(name), bundle::MAX_PAYLOAD)? {
             copies.insert((*name).to_owned(), bytes);
         }
     }

@@ -4,7 +4,8 @@
 //! secret, its version, the ciphertext's SHA-256 and the recipients; `secrets/NAME.age.json.sig` is an SSHSIG over it by an
 //! accepted signer. A value that this machine has written is valid here until `render` has signed it.
 
-use crate::base::{Error, FleetId, Result, SecretName, files};
+use crate::base::files::{self, Beneath};
+use crate::base::{Error, FleetId, Result, SecretName};
 use crate::bundle::{Recipient, STATEMENT_NAMESPACE, Signers, sha256_hex, sign_as};
 use crate::manifest::Repository;
 use crate::source::{KeyPlace, Version};
@@ -13,7 +14,6 @@ use rand_core::{OsRng, RngCore};
 use serde::{Deserialize, Serialize};
 use ssh_key::PrivateKey;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 const FORMAT: &str = "pkeys-secret/1";
 /// No statement or signature is larger.
@@ -234,10 +234,10 @@ fn sign(repository: &Repository, statement: &Statement, key: &PrivateKey) -> Res
     files::write(&signature(repository, &statement.name), armored.as_bytes(), files::PUBLIC)
 }
 
-fn place(repository: &Repository, name: &SecretName) -> PathBuf {
-    repository.secret_file(name).with_extension("age.json")
+fn place(repository: &Repository, name: &SecretName) -> Beneath {
+    repository.secrets_directory().join(format!("{name}.age.json"))
 }
 
-fn signature(repository: &Repository, name: &SecretName) -> PathBuf {
-    repository.secret_file(name).with_extension("age.json.sig")
+fn signature(repository: &Repository, name: &SecretName) -> Beneath {
+    repository.secrets_directory().join(format!("{name}.age.json.sig"))
 }

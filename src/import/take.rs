@@ -73,7 +73,7 @@ pub fn take(
     prepare(repository.root(), changed)?;
     for taken in compared(repository, import)? {
         let file = repository.secret_file(&taken.name);
-        let own = Origin::Age(file.strip_prefix(repository.root()).unwrap_or(&file).to_owned());
+        let own = Origin::Age(file.relative().to_owned());
         let context = |e: Error| e.context(format!("secret {}", taken.name));
         if values.read(&own).map_err(context)? != values.read(&taken.origin).map_err(context)? {
             let places: Vec<_> = taken.from.iter().map(|(file, line)| format!("{}:{line}", file.display())).collect();

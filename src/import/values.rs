@@ -2,7 +2,8 @@
 
 use super::declared::Origin;
 use super::sops_program::sops;
-use crate::base::{Error, Result, SecretBytes, files};
+use crate::base::files::{self, Beneath};
+use crate::base::{Error, Result, SecretBytes};
 use crate::bundle::{self, Identity, MAX_PAYLOAD};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -37,7 +38,7 @@ impl<'a> Values<'a> {
     }
 
     fn age(&self, path: &Path) -> Result<SecretBytes> {
-        let file = files::read(&self.inside(path)?, MAX_PAYLOAD)?.ok_or_else(|| {
+        let file = files::read(&Beneath::root(self.root)?.join(path), MAX_PAYLOAD)?.ok_or_else(|| {
             Error::new(format!("there is no {}", path.display())).hint("restore it, or remove the secret")
         })?;
         bundle::decrypt(&file, self.identities, MAX_PAYLOAD).map_err(|e| {

@@ -72,7 +72,7 @@ impl UserKeys {
 
     /// Reads the keys, and for each the line in the file on which it starts.
     pub(super) fn read(repository: &Repository) -> Result<(Self, Vec<(UserKey, usize)>)> {
-        let Some(bytes) = files::read(&repository.root().join(KEYS_FILE), MAX_FILE)? else {
+        let Some(bytes) = files::read(&repository.file(KEYS_FILE), MAX_FILE)? else {
             return Ok((Self::default(), Vec::new()));
         };
         let text =
@@ -101,7 +101,7 @@ impl UserKeys {
     /// When it cannot be written; then the old one is untouched.
     pub fn save(&self, repository: &Repository) -> Result<()> {
         debug_assert!(repository.is_locked(), "keys.toml is written under the lock");
-        files::write(&repository.root().join(KEYS_FILE), self.to_text().as_bytes(), files::PUBLIC)
+        files::write(&repository.file(KEYS_FILE), self.to_text().as_bytes(), files::PUBLIC)
     }
 
     /// The file's text: the same for the same keys.

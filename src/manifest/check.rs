@@ -1,6 +1,6 @@
 //! Mistakes in a manifest that parses: each with its line and what to do.
 
-use crate::base::HostName;
+use crate::base::{HostName, SecretName, files};
 use crate::bundle::NEW_HOST_KEY;
 use crate::manifest::{MANIFEST_FILE, Manifest, Origin, Repository, Selector, SourceKind};
 use crate::source::{Query, Reference};
@@ -53,6 +53,16 @@ impl Findings<'_> {
 
     fn failed(&mut self, path: &[&str], what: &str, error: &crate::base::Error) {
         self.error(path, format!("{what}: {error}"), error.next_step().unwrap_or_default());
+    }
+
+    /// An age file that the manifest names.
+    fn local(&mut self, path: &[&str], what: &str, file: &SecretName, hint: &str) {
+        let place = self.repository.secret_file(file);
+        match files::exists(&place) {
+            Ok(true) => {}
+            Ok(false) => self.error(path, format!("{what}: there is no {}", place.display()), hint),
+            Err(e) => self.failed(path, what, &e),
+        }
     }
 
     fn selectors(&mut self, path: &[&str], what: &str, selectors: &[Selector]) {
@@ -123,6 +133,12 @@ fn operators(findings: &mut Findings, manifest: &Manifest) {
                 format!("source {name} is kind \"age\" and has a url"),
                 "remove it, or set kind = \"connect\"",
             ),
+            SourceKind::Age => {
+                let directory = source.directory.as_deref().unwrap_or("secrets".as_ref());
+                if let Err(e) = findings.repository.file(directory).names() {
+                    findings.failed(&path, &format!("source {name}"), &e);
+                }
+            }
             _ => {}
         }
     }
@@ -134,14 +150,9 @@ fn hosts(findings: &mut Findings, manifest: &Manifest) {
         if let Err(e) = manifest.recipients_of(name) {
             findings.failed(&path, &format!("host {name}"), &e);
         }
-        if let Some(Reference::Age(file)) = &host.host_key
-            && !findings.repository.secret_file(file).is_file()
-        {
-            findings.error(
-                &[path[0], path[1], "host-key"],
-                format!("host {name}: there is no {}", findings.repository.secret_file(file).display()),
-                "restore it from git, or remove `host-key` if the host has its key already",
-            );
+        if let Some(Reference::Age(file)) = &host.host_key {
+            let hint = "restore it from git, or remove `host-key` if the host has its key already";
+            findings.local(&[path[0], path[1], "host-key"], &format!("host {name}"), file, hint);
         }
         let shared = manifest.hosts.iter().filter(|(other, _)| *other < name);
         for (other, _) in shared.filter(|(_, o)| o.recipients.iter().any(|r| host.recipients.contains(r))) {
@@ -171,14 +182,8 @@ fn secrets(findings: &mut Findings, manifest: &Manifest) {
             findings.failed(&path, &format!("secret {name}"), &e);
         }
         if let Reference::Age(file) = &secret.from {
-            let at = findings.repository.secret_file(file);
-            if !at.is_file() {
-                findings.error(
-                    &[path[0], path[1], "from"],
-                    format!("secret {name}: there is no {}", at.display()),
-                    format!("make it: `pkeys secret set {file}`"),
-                );
-            }
+            let hint = format!("make it: `pkeys secret set {file}`");
+            findings.local(&[path[0], path[1], "from"], &format!("secret {name}"), file, &hint);
         }
         if let Reference::Op(op) = &secret.from
             && let Some(Query::Otp | Query::Totp) = op.query

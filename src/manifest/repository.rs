@@ -1,9 +1,11 @@
 //! The operator's repository: where `pkeys.toml`, the local secrets and the bundles are.
 
-use crate::base::{Error, FleetId, HostName, Result, SecretName, error::did_you_mean, files};
+use crate::base::files::{self, Beneath};
+use crate::base::lock::{Lock, Waiting};
+use crate::base::{Error, FleetId, HostName, Result, SecretName, error::did_you_mean};
 use crate::manifest::{Edit, Manifest, SourceKind, parse};
 use crate::trust::{Pins, PinsPlace};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The manifest's file name.
@@ -11,17 +13,18 @@ pub const MANIFEST_FILE: &str = "pkeys.toml";
 
 const MAX_MANIFEST: usize = 16 * 1024 * 1024;
 
-/// A repository that was read. Holds a lock: two commands that write do not meet in one repository.
+/// A repository that was read. Everything in it is reached beneath its root: a committed link never leads out of it. Can
+/// hold a lock, so that two commands do not write into one repository at once.
 #[derive(Debug)]
 pub struct Repository {
-    root: PathBuf,
+    root: Beneath,
     text: String,
     manifest: Manifest,
     /// Where pins are, if not where the environment says.
     pins_place: Option<PinsPlace>,
     /// What was accepted of this fleet; read when first needed.
     pins: Mutex<Option<Pins>>,
-    _lock: Option<std::fs::File>,
+    lock: Option<Lock>,
 }
 
 /// The pins of a repository, for as long as they are needed.
@@ -60,12 +63,13 @@ impl Repository {
     /// # Errors
     /// When `pkeys.toml` is not there or cannot be parsed.
     pub fn open(root: &Path) -> Result<Self> {
+        let root = Beneath::root(root)?;
         let path = root.join(MANIFEST_FILE);
         let bytes = files::read(&path, MAX_MANIFEST)?
             .ok_or_else(|| Error::new(format!("there is no {}", path.display())).hint("run `pkeys init`"))?;
         let text = String::from_utf8(bytes).map_err(|_| Error::new(format!("{MANIFEST_FILE} is not UTF-8 text")))?;
         let manifest = parse::parse(&text)?;
-        Ok(Self { root: root.into(), text, manifest, pins_place: None, pins: Mutex::new(None), _lock: None })
+        Ok(Self { root, text, manifest, pins_place: None, pins: Mutex::new(None), lock: None })
     }
 
     /// Keeps pins in another state directory than the operator's own.
@@ -74,13 +78,32 @@ impl Repository {
         Self { pins_place: Some(PinsPlace::State(directory.into())), ..self }
     }
 
-    /// Waits until no other pkeys writes here, takes away what a killed one left, and reads the manifest again.
+    /// Waits until no other pkeys of this user writes here, removes what a killed one left, and reads the manifest again.
     ///
     /// # Errors
-    /// As [`Self::open`].
-    pub fn lock(self) -> Result<Self> {
-        let lock = files::lock_directory(&self.root)?;
-        let new = Self { _lock: Some(lock), pins_place: self.pins_place, ..Self::open(&self.root)? };
+    /// As [`Self::open`] and [`Lock::acquire`].
+    pub fn lock(self, waiting: &Waiting) -> Result<Self> {
+        let lock = Lock::acquire(self.root(), waiting)?;
+        self.locked(lock)
+    }
+
+    /// The same without waiting; `None` while another pkeys writes here.
+    ///
+    /// # Errors
+    /// As [`Self::open`] and [`Lock::try_acquire`].
+    pub fn try_lock(self) -> Result<Option<Self>> {
+        let lock = Lock::try_acquire(self.root())?;
+        lock.map(|lock| self.locked(lock)).transpose()
+    }
+
+    /// The same for a repository that this process has made and no other knows.
+    #[must_use]
+    pub fn unshared(self) -> Self {
+        Self { lock: Some(Lock::unshared()), ..self }
+    }
+
+    fn locked(self, lock: Lock) -> Result<Self> {
+        let new = Self { lock: Some(lock), pins_place: self.pins_place.clone(), ..Self::open(self.root())? };
         let own = ["", "bundles", "break-glass"].map(|name| new.root.join(name));
         for place in own.into_iter().chain([new.secrets_directory()]) {
             files::sweep(&place);
@@ -91,14 +114,19 @@ impl Repository {
         Ok(new)
     }
 
-    /// The repository's directory.
+    /// The repository's directory, for messages and other programs. Files in it are reached through [`Self::file`].
     pub fn root(&self) -> &Path {
-        &self.root
+        self.root.path()
+    }
+
+    /// The place of a file or directory in the repository, by its path from the root.
+    pub fn file(&self, path: impl AsRef<Path>) -> Beneath {
+        self.root.join(path)
     }
 
     /// Whether this one may write here.
     pub fn is_locked(&self) -> bool {
-        self._lock.is_some()
+        self.lock.is_some()
     }
 
     /// What `pkeys.toml` says.
@@ -125,7 +153,7 @@ impl Repository {
         let mut pins = self.pins.lock().unwrap_or_else(PoisonError::into_inner);
         if pins.is_none() {
             let place = self.pins_place()?;
-            *pins = Some(Pins::load(place, self.fleet()?, &self.root)?);
+            *pins = Some(Pins::load(place, self.fleet()?, self.root())?);
         }
         Ok(PinsGuard(pins))
     }
@@ -135,19 +163,19 @@ impl Repository {
     }
 
     /// Where the bundle of a host is.
-    pub fn bundle(&self, host: &HostName) -> PathBuf {
+    pub fn bundle(&self, host: &HostName) -> Beneath {
         self.root.join("bundles").join(host)
     }
 
     /// Where the local age secrets are.
-    pub fn secrets_directory(&self) -> PathBuf {
+    pub fn secrets_directory(&self) -> Beneath {
         let mut sources = self.manifest.sources.values().filter(|source| source.kind == SourceKind::Age);
         let directory = sources.find_map(|source| source.directory.as_deref());
         self.root.join(directory.unwrap_or(Path::new("secrets")))
     }
 
     /// Where a local age secret is.
-    pub fn secret_file(&self, name: &SecretName) -> PathBuf {
+    pub fn secret_file(&self, name: &SecretName) -> Beneath {
         self.secrets_directory().join(format!("{name}.age"))
     }
 
@@ -156,15 +184,8 @@ impl Repository {
     /// # Errors
     /// When the directory cannot be read.
     pub fn local_secrets(&self) -> Result<Vec<SecretName>> {
-        let directory = self.secrets_directory();
-        let entries = match std::fs::read_dir(&directory) {
-            Ok(entries) => entries,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(e) => return Err(Error::io("read", &directory, &e)),
-        };
-        let name = |entry: std::fs::DirEntry| SecretName::new(entry.file_name().to_str()?.strip_suffix(".age")?).ok();
-        // An entry that cannot be read may be a secret: without it, some would be encrypted anew and others not.
-        let entries = entries.collect::<std::io::Result<Vec<_>>>().map_err(|e| Error::io("read", &directory, &e))?;
+        let entries = self.secrets_directory().names()?.unwrap_or_default();
+        let name = |entry: std::ffi::OsString| SecretName::new(entry.to_str()?.strip_suffix(".age")?).ok();
         let mut names: Vec<_> = entries.into_iter().filter_map(name).collect();
         names.sort();
         Ok(names)

@@ -3,7 +3,7 @@
 use super::scope::lookup;
 use super::syntax::{applied, name_of, relative_path};
 use super::tree::{NixFile, Tree};
-use crate::base::files;
+use crate::base::files::{self, Beneath};
 use rnix::SyntaxNode;
 use rnix::ast::{self, Expr, InterpolPart};
 use rowan::ast::AstNode;
@@ -231,9 +231,8 @@ impl<'t> At<'t> {
     /// # Errors
     /// When it is not there, too large, or not UTF-8.
     pub fn read(&self, path: &std::path::Path) -> Result<String, Unseen> {
-        let inside = |place: &PathBuf| place.canonicalize().is_ok_and(|real| real.starts_with(self.tree.root()));
-        let place = Some(self.tree.root().join(path)).filter(inside);
-        let bytes = place.and_then(|place| files::read(&place, MAX_TEXT).ok().flatten());
+        let root = Beneath::root(self.tree.root());
+        let bytes = root.and_then(|root| files::read(&root.join(path), MAX_TEXT)).ok().flatten();
         let text = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
         text.ok_or_else(|| self.unseen(format!("it reads {}, which is not a text in the repository", path.display())))
     }

@@ -1,12 +1,12 @@
 //! Reading policies: what ships, and what the repository adds.
 
-use crate::base::{Error, Result, files};
+use crate::base::files::{self, Beneath};
+use crate::base::{Error, Result};
 use crate::manifest::{PolicyLevel, Repository};
 use crate::policy::leaked::LEAKED_FILE;
 use crate::policy::{Engine, Level, Problem, Rule};
 use cedar_policy::{PolicySet, Schema, ValidationMode, Validator};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::str::FromStr;
 
 /// How the files that ship are called.
@@ -128,24 +128,18 @@ fn own(repository: &Repository) -> Result<Vec<(String, String)>> {
     files_of(repository, "", ".cedar")?.into_iter().map(|(name, path)| Ok((name, read_text(&path)?))).collect()
 }
 
-/// The files of a directory below `policies/` whose names end so, sorted: names from the root, and paths.
-pub(super) fn files_of(repository: &Repository, below: &str, end: &str) -> Result<Vec<(String, PathBuf)>> {
-    let directory = repository.root().join(DIRECTORY).join(below);
-    let entries = match std::fs::read_dir(&directory) {
-        Ok(entries) => entries,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(e) => return Err(Error::io("read", &directory, &e)),
-    };
+/// The files of a directory below `policies/` whose names end so, sorted: names from the root, and places.
+pub(super) fn files_of(repository: &Repository, below: &str, end: &str) -> Result<Vec<(String, Beneath)>> {
+    let directory = repository.file(DIRECTORY).join(below);
     let mut found = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(|e| Error::io("read", &directory, &e))?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
+    for entry in directory.names()?.unwrap_or_default() {
+        let name = entry.to_string_lossy();
         if name.ends_with(end) && !name.starts_with('.') {
             let place = [DIRECTORY, below, &*name].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>();
-            found.push((place.join("/"), path));
+            found.push((place.join("/"), directory.join(&entry)));
         }
     }
-    found.sort();
+    found.sort_by(|(one, _), (other, _)| one.cmp(other));
     Ok(found)
 }
 
@@ -192,7 +186,7 @@ fn is_read(name: &std::path::Path) -> bool {
 }
 
 /// A file as text.
-pub(super) fn read_text(path: &std::path::Path) -> Result<String> {
+pub(super) fn read_text(path: &Beneath) -> Result<String> {
     let bytes = files::read(path, MAX_FILE)?.ok_or_else(|| Error::new(format!("{} vanished", path.display())))?;
     String::from_utf8(bytes).map_err(|_| Error::new(format!("{} is not UTF-8 text", path.display())))
 }

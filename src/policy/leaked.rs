@@ -15,7 +15,7 @@ const MAX_FILE: usize = 16 * 1024 * 1024;
 /// # Errors
 /// When the file cannot be read, or a line is not a fingerprint: a key that is meant must not slip through.
 pub(super) fn read(repository: &Repository) -> Result<BTreeMap<String, String>> {
-    let Some(bytes) = files::read(&repository.root().join(LEAKED_FILE), MAX_FILE)? else { return Ok(BTreeMap::new()) };
+    let Some(bytes) = files::read(&repository.file(LEAKED_FILE), MAX_FILE)? else { return Ok(BTreeMap::new()) };
     let text = String::from_utf8(bytes).map_err(|_| Error::new(format!("{LEAKED_FILE} is not UTF-8 text")))?;
     parse(&text)
 }

@@ -7,7 +7,7 @@ mod target;
 
 pub use target::target;
 
-use crate::base::{Error, HostName, Result, parallel};
+use crate::base::{Error, HostName, Result, files::Beneath, parallel};
 use crate::bundle::{self, FORMAT_1, Manifest as BundleManifest, Signed};
 use crate::grants::Trusted;
 use crate::keys::UserKeys;
@@ -17,7 +17,6 @@ use crate::remote::{self, Answer, Target};
 use crate::render;
 use replace::OnHost;
 use ssh_key::PrivateKey;
-use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 /// What became of one host.
@@ -123,7 +122,7 @@ fn look(
 /// What is known before anything is sent. The encrypted half is read when its turn comes: memory stays flat.
 struct Prepared {
     target: Target,
-    directory: PathBuf,
+    directory: Beneath,
     signed: Signed,
     authentic: crate::bundle::Authentic,
     generation: u64,

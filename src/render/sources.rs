@@ -136,7 +136,7 @@ impl<'a> Sources<'a> {
             let repository = self.repository;
             let vouch = move |name: &SecretName, file: &[u8]| statement::version_of(repository, name, file);
             let identities = Box::new(|| keys.identities());
-            Rc::new(AgeFiles::new(repository.root().join(directory), identities, Box::new(vouch)))
+            Rc::new(AgeFiles::new(repository.file(directory), identities, Box::new(vouch)))
         } else {
             let connect = connect::open(self.repository, settings.map(|settings| (name, settings)))?;
             self.warnings.borrow_mut().extend(connect.warnings());

@@ -22,7 +22,8 @@ impl Commits {
     pub fn new(repository: &Repository) -> Result<Self> {
         let root = repository.root().to_owned();
         let files = [MANIFEST_FILE, KEYS_FILE, LOG_FILE, "bundles", "break-glass"].map(|name| root.join(name));
-        let commits = Self { paths: files.into_iter().chain([repository.secrets_directory()]).collect(), root };
+        let commits =
+            Self { paths: files.into_iter().chain([repository.secrets_directory().path().to_owned()]).collect(), root };
         let inside = commits.git(&["rev-parse", "--is-inside-work-tree"])?;
         if inside.status.success() {
             return Ok(commits);

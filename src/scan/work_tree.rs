@@ -1,6 +1,7 @@
 //! What is in the work tree: the files that git knows, and those that `git add` would take.
 
-use crate::base::{Error, Result, SecretBytes, files};
+use crate::base::files::{self, Beneath};
+use crate::base::{Error, Result, SecretBytes};
 use crate::scan::repository::{Opened, shown};
 use crate::scan::{MAX_FILE, Skipped};
 use gix::bstr::{BStr, BString, ByteSlice};
@@ -157,7 +158,8 @@ pub(super) fn read(top: &Path, path: &BStr) -> std::result::Result<SecretBytes, 
     if size > MAX_FILE {
         return Err(Skipped::too_large(path, size));
     }
-    match files::read_secret(&place, usize::try_from(MAX_FILE).unwrap_or(usize::MAX)) {
+    let inside = Beneath::root(top).map(|root| root.join(std::ffi::OsStr::from_bytes(path)));
+    match inside.and_then(|inside| files::read_secret(&inside, usize::try_from(MAX_FILE).unwrap_or(usize::MAX))) {
         Ok(Some(bytes)) => Ok(bytes),
         Ok(None) => Ok(SecretBytes::new(Vec::new())),
         Err(e) => Err(unreadable(path, &place, &e)),

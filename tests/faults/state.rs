@@ -43,7 +43,9 @@ pub fn state_of(top: &Path) -> State {
         for entry in std::fs::read_dir(&directory).unwrap().flatten() {
             let (path, kind) = (entry.path(), entry.file_type().unwrap());
             let name = path.strip_prefix(top).unwrap().to_owned();
-            if kind.is_dir() && name != Path::new("root/run/pkeys.d") {
+            if name.ends_with("state/pkeys/locks") {
+                // Locks hold the numbers of processes, and are never removed.
+            } else if kind.is_dir() && name != Path::new("root/run/pkeys.d") {
                 open.push(path);
             } else if kind.is_symlink() {
                 state.insert(name, plain(&format!("-> {}", std::fs::read_link(&path).unwrap().display())));

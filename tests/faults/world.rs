@@ -104,7 +104,7 @@ impl World {
         let entries = std::fs::read_dir(self.memory.path()).unwrap().flatten().map(|entry| entry.path());
         // The sheets of a new break-glass key are there to be printed.
         let name = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
-        let own = |path: &PathBuf| name(path).starts_with("pkeys-") && !name(path).starts_with("pkeys-break-glass-");
+        let own = |path: &PathBuf| name(path).starts_with("pkeys-") && !name(path).starts_with("pkeys-kept-");
         entries.filter(own).collect()
     }
 }

@@ -3,6 +3,7 @@
 use crate::{ROTATION, key, place, record, refused};
 use age::secrecy::ExposeSecret;
 use pkeys::base::SecretBytes;
+use pkeys::base::files::Beneath;
 use pkeys::bundle::{Identity, Recipient, encrypt, identity};
 use pkeys::source::{AgeFiles, AgeKeys, KeyRecord, KeyStore, Source, Version};
 use std::path::{Path, PathBuf};
@@ -55,9 +56,15 @@ impl Bench {
     }
 }
 
+/// The directory need not exist, the one above it must.
+fn beneath(directory: &Path) -> Beneath {
+    let (above, name) = (directory.parent().unwrap(), directory.file_name().unwrap());
+    Beneath::root(above).unwrap().join(name)
+}
+
 pub(crate) fn keys(directory: &Path, to: Recipient, identity: PathBuf) -> AgeKeys<'static> {
     let encrypt = move |private: &SecretBytes| encrypt(private, std::slice::from_ref(&to), age::NoCallbacks);
-    AgeKeys::new(directory.to_owned(), Box::new(move || opened(&identity)), Box::new(encrypt))
+    AgeKeys::new(beneath(directory), Box::new(move || opened(&identity)), Box::new(encrypt))
 }
 
 fn opened(path: &Path) -> pkeys::base::Result<Rc<Vec<Identity>>> {
@@ -108,8 +115,8 @@ fn openssh_takes_what_age_opens_and_our_own_source_reads_it() {
     let reference = bench.keys().reference(&place()).unwrap();
     assert_eq!(reference.to_string(), "age:ssh-user-key.ann.laptop");
     let identity = bench.top.path().join("identity");
-    let source =
-        AgeFiles::new(bench.directory(), Box::new(move || opened(&identity)), Box::new(|_, _| Ok(Version("v".into()))));
+    let opened = Box::new(move || opened(&identity));
+    let source = AgeFiles::new(beneath(&bench.directory()), opened, Box::new(|_, _| Ok(Version("v".into()))));
     assert_eq!(source.read(&[&reference]).remove(0).unwrap().bytes, key(1).private);
 }
 

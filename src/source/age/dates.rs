@@ -4,10 +4,10 @@
 //! line in front. Each entry belongs to a key by its fingerprint, not to a file, so the file may know too much for a
 //! moment and still be right.
 
-use crate::base::{Error, Result, files};
+use crate::base::files::{self, Beneath};
+use crate::base::{Error, Result};
 use crate::source::{KeyRecord, pair};
 use serde::{Deserialize, Serialize};
-use std::path::Path;
 
 const FORMAT: &str = "pkeys-user-key/1";
 const LIMIT: usize = 64 * 1024;
@@ -33,7 +33,7 @@ pub(super) struct Entry {
 
 impl Dates {
     /// Reads the file; without one nothing is known.
-    pub(super) fn read(path: &Path) -> Result<Self> {
+    pub(super) fn read(path: &Beneath) -> Result<Self> {
         let broken = || {
             Error::new(format!("{} is not as pkeys wrote it", path.display()))
                 .hint("restore it: `git log` in the repository knows its earlier versions")
@@ -72,7 +72,7 @@ impl Dates {
     }
 
     /// Writes the file, unless it says so already.
-    pub(super) fn write(&self, path: &Path) -> Result<()> {
+    pub(super) fn write(&self, path: &Beneath) -> Result<()> {
         let mut text = serde_json::to_vec_pretty(self).map_err(|_| Error::new("cannot write the dates as JSON"))?;
         text.push(b'\n');
         if files::read(path, LIMIT)?.is_some_and(|old| old == text) {

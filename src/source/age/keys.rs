@@ -6,10 +6,10 @@
 use super::dates::Dates;
 use super::moves::{self, Content, Step};
 use super::{AgeFiles, Identities};
-use crate::base::{Error, Result, SecretBytes, SecretName, files};
+use crate::base::files::{self, Beneath};
+use crate::base::{Error, Result, SecretBytes, SecretName};
 use crate::bundle::sha256_hex;
 use crate::source::{KeptKey, KeyPlace, KeyRecord, KeyStore, Reference, Version, pair};
-use std::path::PathBuf;
 
 /// The ends of the names, in the order of [`Held`].
 const FILES: [&str; 3] = ["", ".previous", ".archived"];
@@ -31,17 +31,17 @@ pub struct AgeKeys<'a> {
 impl<'a> AgeKeys<'a> {
     /// The files in `directory`, read with `identities` and written with `encrypt`, which encrypts to the operators and
     /// to break-glass.
-    pub fn new(directory: PathBuf, identities: Box<Identities<'a>>, encrypt: Box<Encrypt<'a>>) -> Self {
+    pub fn new(directory: Beneath, identities: Box<Identities<'a>>, encrypt: Box<Encrypt<'a>>) -> Self {
         // What is read is compared with its public key.
         let vouch = |_: &SecretName, file: &[u8]| Ok(Version(format!("sha256:{}", sha256_hex(file))));
         Self { files: AgeFiles::new(directory, identities, Box::new(vouch)), encrypt }
     }
 
-    fn path(&self, place: &KeyPlace, file: usize) -> Result<PathBuf> {
+    fn path(&self, place: &KeyPlace, file: usize) -> Result<Beneath> {
         Ok(self.files.path(&name(place, FILES[file])?))
     }
 
-    fn dates(&self, place: &KeyPlace) -> Result<PathBuf> {
+    fn dates(&self, place: &KeyPlace) -> Result<Beneath> {
         Ok(self.files.directory.join(format!("{}.json", name(place, "")?)))
     }
 

@@ -6,10 +6,10 @@ mod moves;
 
 pub use keys::AgeKeys;
 
-use crate::base::{Error, Result, SecretName, files};
+use crate::base::files::{self, Beneath};
+use crate::base::{Error, Result, SecretName};
 use crate::bundle::{Identity, MAX_PAYLOAD, decrypt};
 use crate::source::{Reference, Source, Value, Version};
-use std::path::PathBuf;
 use std::rc::Rc;
 
 /// Gives the operator's identities when they are first needed; asks for a passphrase then, once.
@@ -20,18 +20,18 @@ pub type Vouch<'a> = dyn Fn(&SecretName, &[u8]) -> Result<Version> + 'a;
 
 /// A directory of age files.
 pub struct AgeFiles<'a> {
-    directory: PathBuf,
+    directory: Beneath,
     identities: Box<Identities<'a>>,
     vouch: Box<Vouch<'a>>,
 }
 
 impl<'a> AgeFiles<'a> {
     /// The files in `directory`; `identities` is called when the first one is opened, `vouch` for each before it is.
-    pub fn new(directory: PathBuf, identities: Box<Identities<'a>>, vouch: Box<Vouch<'a>>) -> Self {
+    pub fn new(directory: Beneath, identities: Box<Identities<'a>>, vouch: Box<Vouch<'a>>) -> Self {
         Self { directory, identities, vouch }
     }
 
-    fn path(&self, name: &SecretName) -> PathBuf {
+    fn path(&self, name: &SecretName) -> Beneath {
         self.directory.join(format!("{name}.age"))
     }
 
