@@ -7,7 +7,7 @@ mod fleet;
 mod page;
 
 use common::{Ran, Sandbox, root, run_command};
-use page::{between, rows};
+use page::{anchors, between, rows};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -54,7 +54,17 @@ fn repository(memory: &Memory) -> (Sandbox, String) {
 /// What a person types of a sheet.
 fn typed(sheet: &Path) -> String {
     let page = std::fs::read_to_string(sheet).unwrap();
-    rows(&page).iter().map(|(label, groups, sum)| format!("{label} {groups} {sum}\n")).collect()
+    rows(&page).iter().map(|(label, groups, sum)| format!("{label} {groups} {sum}\n")).collect::<String>()
+        + &anchors(&page)
+}
+
+/// The same of a sheet that was printed before there were lines about signers.
+fn key_lines(typed: &str) -> String {
+    typed
+        .lines()
+        .filter(|line| line.starts_with(|c: char| c.is_ascii_digit()))
+        .map(|line| format!("{line}\n"))
+        .collect()
 }
 
 /// A clone on another machine: nothing of the operator's is there.
@@ -64,7 +74,6 @@ fn clone(sandbox: &Sandbox) -> Sandbox {
     std::fs::remove_dir_all(other.repo()).unwrap_or_default();
     std::fs::rename(other.path("copy"), other.repo()).unwrap();
     assert!(!other.path("config/identity.txt").exists());
-    other.accept();
     other
 }
 
@@ -74,7 +83,7 @@ fn alone(sandbox: &Sandbox, arguments: &[&str], typed: &str) -> Ran {
 
 fn identity(typed: &str) -> String {
     let groups: String =
-        typed.lines().flat_map(|line| line.split(' ').skip(1).take(line.split(' ').count() - 2)).collect();
+        key_lines(typed).lines().flat_map(|line| line.split(' ').skip(1).take(line.split(' ').count() - 2)).collect();
     format!("AGE-SECRET-KEY-1{groups}")
 }
 
@@ -139,8 +148,7 @@ fn where_no_network_is_the_printed_commands_open_everything_without_pkeys() {
     let open = page.split_once("<dl id=\"open\"").unwrap().1.split_once("</dl>").unwrap().0;
     let mut lines = between(open, "<dt", "</dt>");
     let tidy = lines.pop().unwrap();
-    let look =
-        "cat /dev/shm/secrets/token /dev/shm/secrets/password; ls /dev/shm/secrets; cat /proc/net/dev".to_owned();
+    let look = "cat $D/secrets/token $D/secrets/password; ls $D/secrets; cat /proc/net/dev".to_owned();
     let script =
         [vec![between(&page, "<pre id=\"type\"", "</pre>").remove(0)], lines, vec![look, tidy]].concat().join("\n");
     let script =

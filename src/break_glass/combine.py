@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Puts a break-glass key together from its shares, without pkeys. Needs Python 3.6 and nothing else.
 
-    python3 combine.py > /dev/shm/key
+    umask 077; D=$(mktemp -d -p /dev/shm); python3 combine.py > $D/key
 
+Before you run it, compare `sha256sum combine.py` with the sheets: a repository's copy can be replaced.
 Type the lines of the shares as they stand on their sheets (2.1 QQQQQ ... 7F3A), or scan the codes (PKEYS-SHARE-1...);
 end with Ctrl-D. The format: docs/break-glass.md of pkeys.
 """

@@ -28,4 +28,6 @@ pub use open::{OpenBundle, open, unpack};
 pub use plugins::{AnyPlugin, Callbacks};
 pub use recipient::{Recipient, check_mixture};
 pub use replaces::{REPLACES, Replaces};
-pub use signature::{NAMESPACE, STATEMENT_NAMESPACE, Signers, public_key, sign, sign_as};
+pub use signature::{
+    NAMESPACE, STATEMENT_NAMESPACE, Signers, TRUST_NAMESPACE, claimed_signer, public_key, sign, sign_as,
+};
