@@ -376,8 +376,14 @@ fn a_host_that_lost_its_key_is_brought_back_without_any_operator() {
     let (sandbox, typed) = repository(&memory);
     let other = clone(&sandbox);
     let (new, public) = other.ssh_key("new", "ed25519");
-    let said = alone(&other, &["reseal", "web", "--recipient", &public], &typed);
+    let arguments = ["reseal", "web", "--recipient", &public];
+    alone(&other, &arguments, &typed).bad("there is no terminal to confirm this at", "--yes");
+    let said = alone(&other, &[&arguments[..], &["--yes"]].concat(), &typed);
     assert!(said.out.contains("resealed web generation ") && said.err.contains("pkeys-activate install"), "{said:?}");
+    // The machine goes on having no pins, until it accepts what the sheet has led to.
+    assert!(!other.path("config/fleets").exists());
+    let accept = said.err.split_once("`pkeys trust accept ").unwrap().1.split('`').next().unwrap();
+    other.pkeys(&["trust", "accept", accept]).good();
     other.pkeys(&["verify", "web"]).good();
     // Signed by the break-glass signing key, says ssh-keygen.
     let text = String::from_utf8(other.read("pkeys.toml")).unwrap();

@@ -52,7 +52,8 @@ def read_shares(lines):
     whole, parts = [], {}
     for line in lines:
         words = line.upper().split()
-        if not words:
+        # The lines about signers are for pkeys.
+        if not words or words[0].rstrip(".:)") in ("F", "S1", "S2"):
             continue
         if words[0].startswith("PKEYS-"):
             whole.append("".join(words).split("1", 1)[-1])
