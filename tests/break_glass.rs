@@ -399,8 +399,9 @@ fn a_host_that_lost_its_key_is_brought_back_without_any_operator() {
     std::fs::create_dir_all(machine.join("etc")).unwrap();
     std::fs::create_dir_all(machine.join("var/lib/pkeys")).unwrap();
     std::fs::copy(&new, machine.join("etc/key")).unwrap();
+    let fleet = text.lines().find_map(|line| line.strip_prefix("fleet = \"")).unwrap().split('"').next();
     let spec = serde_json::json!({ "version": 1, "host": "web", "bundles": ["/var/lib/pkeys/bundle"],
-        "identities": ["/etc/key"], "trustedSigners": [signer] });
+        "identities": ["/etc/key"], "trustedSigners": [signer], "fleet": fleet });
     std::fs::write(machine.join("spec.json"), spec.to_string()).unwrap();
     run_command(
         Command::new("cp").arg("-r").arg(other.repo().join("bundles/web")).arg(machine.join("var/lib/pkeys/bundle")),

@@ -169,16 +169,26 @@ fn python_age_and_tar_open_everything_with_what_the_holders_type_from_their_shee
 
 #[test]
 fn ssh_keygen_says_who_signed_as_the_sheet_says() {
-    let key = BreakGlassIdentity::generate().unwrap();
-    let sandbox = repository(&key);
-    let page = text(&key_sheet(&key, &anchor(), &ABOUT).unwrap());
-    let bundle = sandbox.repo().join("bundles/web");
-    let public = std::fs::read_to_string(sandbox.path("config/signing-key.pub")).unwrap();
-    std::fs::write(bundle.join("signers"), format!("ann {public}")).unwrap();
-    let script = between(&page, "<pre id=\"verify\"", "</pre>").remove(0).replace("NAME", "ann");
-    let said = run_command(sandbox.command_of("sh").args(["-ec", &script]).current_dir(&bundle), b"").good();
+    let sandbox = Sandbox::new();
+    sandbox.host("web", &[]);
+    sandbox.secret("token", b"hunter2", &["web"]);
+    let memory = tempfile::tempdir_in("/dev/shm").unwrap();
+    let sheets = memory.path().join("sheets");
+    sandbox.pkeys(&["break-glass", "init", "--yes", "--sheets", sheets.to_str().unwrap()]).good();
+    let page = std::fs::read_to_string(sheets.join("sheet.html")).unwrap();
+    let set: serde_json::Value = serde_json::from_slice(&sandbox.read("break-glass/trust.json")).unwrap();
+    std::fs::write(memory.path().join("signers"), format!("ann {}\n", set["signers"]["ann"].as_str().unwrap()))
+        .unwrap();
+    let script = between(&page, "<pre id=\"verify\"", "</pre>").remove(0).replace("NAME", "ann").replace("HOST", "web");
+    let mut shell = sandbox.command_of("sh");
+    let said = run_command(shell.env("D", memory.path()).args(["-ec", script.trim_start_matches('>')]), b"").good();
     let manifest: serde_json::Value = serde_json::from_slice(&sandbox.read("bundles/web/manifest.json")).unwrap();
-    assert!(said.starts_with(manifest["payload"]["sha256"].as_str().unwrap()), "{said}");
+    let mut lines = said.lines();
+    let first = lines.next().unwrap();
+    assert!(first.starts_with("Good \"pkeys-trust\" signature with"), "{said}");
+    let signer = first.rsplit(' ').next().unwrap();
+    assert!(page.contains(&format!("<span class=\"public\">{signer}</span>")), "{first}");
+    assert!(lines.next().unwrap().starts_with(manifest["payload"]["sha256"].as_str().unwrap()), "{said}");
     assert!(said.contains("Good \"pkeys-bundle\" signature for ann"), "{said}");
 }
 

@@ -137,7 +137,7 @@ impl<'a> Mallory<'a> {
 
     /// Adds a key of her own for root.
     fn adds_root_key(&self) {
-        let key = "\n[[key]]\nuser = \"root\"\nlabel = \"support\"\nstate = \"active\"\nadded = \"2026-01-01\"\n";
+        let key = "\n[[key]]\nuser = \"root\"\nlabel = \"support\"\nstate = \"active\"\nadded = 2026-01-01\n";
         self.edit("keys.toml", |text| format!("{text}{key}public = \"{}\"\n", self.public));
     }
 

@@ -106,9 +106,9 @@ fn by_hand(recipient: &Recipient) -> [String; 4] {
     if recipient.is_post_quantum() == Some(true) {
         let short = format!("{}…, the whole of it in pkeys.toml", &text[..24]);
         let proof = "age-keygen -y $K | tr -d '\\n' | sha256sum | cut -c1-32 | fold -w4 | xargs";
-        return ["age 1.3 or later".into(), proof.into(), "fingerprint at the top".into(), short];
+        return ["age 1.3 or later".into(), proof.into(), "fingerprint at the top of this page".into(), short];
     }
-    ["age".into(), "age-keygen -y $K".into(), "recipient at the bottom".into(), text]
+    ["age".into(), "age-keygen -y $K".into(), "recipient at the bottom of this page".into(), text]
 }
 
 fn check(about: &About) -> Result<()> {
