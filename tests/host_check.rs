@@ -166,15 +166,21 @@ fn another_host_key_than_that_of_pkeys_toml_is_found() {
     std::fs::rename(&own, &kept).unwrap();
     std::fs::copy(&other, &own).unwrap();
     fleet.start("db");
+    // Nothing is asked of a host that proves no accepted key, whatever the operator's configuration says.
+    finds(&fleet, "db", "unreachable", "its host key is not one that is accepted for it", &[]);
+    let known = fleet.sandbox.path("known_hosts");
+    let config = fleet.sandbox.path("ssh_config");
+    let text = std::fs::read_to_string(&config).unwrap().replace("/dev/null", known.to_str().unwrap());
+    std::fs::write(&config, text).unwrap();
+    let public = std::fs::read_to_string(other.with_extension("key.pub")).unwrap();
+    std::fs::write(&known, format!("[127.0.0.1]:{} {public}", fleet.servers[1].port)).unwrap();
     finds(&fleet, "db", "degraded", "it shows the host key SHA256:", &[]);
     finds(&fleet, "db", "degraded", "its bundle is not sealed to a key that it has", &[]);
-    // Through a program only ssh itself gets there, which is said.
-    let config = fleet.sandbox.path("ssh_config");
+    // Through another program it is compared too.
     let text = std::fs::read_to_string(&config).unwrap();
     let pipe = "bash -c 'exec 3<>/dev/tcp/127.0.0.1/%p; cat <&3 & cat >&3; kill $!'";
     std::fs::write(&config, format!("Host mail\n  ProxyCommand {pipe}\n{text}")).unwrap();
-    let notes = seen(&fleet, "mail", &[])["notes"].to_string();
-    assert!(notes.contains("through another host or program: its host key was not compared"), "{notes}");
+    assert_eq!(seen(&fleet, "mail", &[])["state"], "ok");
 }
 
 #[test]

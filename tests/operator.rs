@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Sandbox, root, run_command};
+use common::{Sandbox, root, run, run_command};
 
 #[test]
 fn init_again_changes_nothing_and_a_second_operator_is_added() {
@@ -317,7 +317,7 @@ fn rekey_is_all_or_nothing() {
     // Nobody is new: every file stays as it is.
     let before = sandbox.snapshot();
     assert_eq!(sandbox.pkeys(&["secret", "rekey"]).good(), "rekeyed 0 secrets\n");
-    let without_log = |all: Vec<(PathBuf, Vec<u8>)>| -> Vec<_> {
+    let without_log = |all: Vec<(std::path::PathBuf, Vec<u8>)>| -> Vec<_> {
         all.into_iter().filter(|(path, _)| !path.ends_with("audit.jsonl")).collect()
     };
     assert_eq!(without_log(sandbox.snapshot()), without_log(before));

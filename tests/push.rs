@@ -100,3 +100,43 @@ fn what_cannot_be_pushed_is_said_before_anything_is_sent() {
     fleet.pkeys(&["push", "web"]).bad("secrets.age is not the file that manifest.json names", "pkeys render web");
     assert!(!fleet.root("web").join("var").exists());
 }
+
+#[test]
+fn a_branch_that_does_not_know_what_a_host_has_is_stopped() {
+    let Some(fleet) = fleet() else { return };
+    let sandbox = &fleet.sandbox;
+    let text = String::from_utf8(sandbox.read("pkeys.toml")).unwrap();
+    sandbox.manifest(text + "\n[users.root]\nhosts = [\"*\"]\n");
+    for label in ["laptop", "stolen"] {
+        let (_, public) = sandbox.ssh_key(label, "ed25519");
+        sandbox.pkeys(&["key", "add", "root", label, "--public", &public]).good();
+    }
+    sandbox.pkeys(&["render"]).good();
+    fleet.pkeys(&["push", "web"]).good();
+    // Another operator, on another machine: takes the stolen key away.
+    let (mine, theirs) = (sandbox.repo(), sandbox.path("theirs"));
+    common::run("cp", &["-r", mine.to_str().unwrap(), theirs.to_str().unwrap()], b"").good();
+    let other = |arguments: &[&str]| {
+        let mut command = fleet.command();
+        command.env("PKEYS_STATE_DIR", sandbox.path("their-state")).current_dir(&theirs).args(arguments);
+        common::run_command(&mut command, b"")
+    };
+    other(&["trust", "accept", "--all"]).good();
+    other(&["key", "remove", "root", "stolen"]).good();
+    other(&["render"]).good();
+    other(&["push", "web"]).good();
+    let authorized = || String::from_utf8(fleet.read("web", "run/pkeys/authorized_keys/root")).unwrap();
+    assert_eq!(authorized().lines().count(), 1);
+    // The stale branch renders later, with a higher number: it would bring the key back.
+    sandbox.secret("a", b"two", &[]);
+    sandbox.pkeys(&["render"]).good();
+    let ran = fleet.pkeys(&["push", "web"]);
+    assert!(ran.err.contains("the host has a bundle that this clone does not know: generation "), "{ran:?}");
+    assert!(ran.err.contains("+ key SHA256:") && ran.err.contains(" for root"), "{ran:?}");
+    ran.bad("web: the host has a bundle that this clone does not know", "git pull");
+    assert_eq!(authorized().lines().count(), 1);
+    assert_eq!(fleet.read("web", "run/pkeys/secrets/a"), b"one");
+    // Who knows better can insist.
+    fleet.pkeys(&["push", "web", "--overwrite"]).good();
+    assert_eq!(authorized().lines().count(), 2);
+}

@@ -153,11 +153,16 @@ fn without_known_hosts_the_lines_are_printed_and_the_rotation_ends_all_the_same(
     rotated(&fleet, &before, &old);
     let line = said[0]["known_hosts"].as_str().unwrap();
     assert!(line.ends_with(&shown(&fleet, "web")), "{line}");
-    // Strict ssh does not know it yet; with the line it does.
-    let refused = fleet.pkeys(&["push", "web"]);
-    assert_eq!(refused.status, 1, "{refused:?}");
-    std::fs::write(known_hosts(&fleet), format!("{line}\n")).unwrap();
+    // The operator's ssh does not know it yet; pkeys does, from `recipients`; with the line ssh does too.
+    let ssh = || {
+        let mut command = std::process::Command::new("ssh");
+        command.arg("-F").arg(fleet.sandbox.path("ssh_config")).args(["-o", "BatchMode=yes", "web"]);
+        run_command(command.arg("pkeys-activate report"), b"")
+    };
+    assert_eq!(ssh().status, 255);
     fleet.pkeys(&["push", "web"]).good();
+    std::fs::write(known_hosts(&fleet), format!("{line}\n")).unwrap();
+    ssh().good();
 }
 
 #[test]

@@ -28,6 +28,8 @@ pub use open::{OpenBundle, open, unpack};
 pub use plugins::{AnyPlugin, Callbacks};
 pub use recipient::{Recipient, check_mixture};
 pub use replaces::{REPLACES, Replaces};
+#[cfg(feature = "operator")]
+pub(crate) use signature::rsa_private_key;
 pub use signature::{
     NAMESPACE, STATEMENT_NAMESPACE, Signers, TRUST_NAMESPACE, claimed_signer, public_key, sign, sign_as,
 };

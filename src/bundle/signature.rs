@@ -125,14 +125,17 @@ pub fn sign_as(namespace: &str, bytes: &[u8], key: &PrivateKey) -> Result<String
 }
 
 /// `ssh-key` 0.6.7 builds an RSA key from its first prime twice and then refuses it; so `rsa` is called directly.
-fn sign_rsa(namespace: &str, bytes: &[u8], key: &RsaKeypair) -> ssh_key::Result<SshSig> {
-    use rsa::signature::{SignatureEncoding, Signer};
+pub(crate) fn rsa_private_key(key: &RsaKeypair) -> ssh_key::Result<rsa::RsaPrivateKey> {
     let number =
         |n: &ssh_key::Mpint| n.as_positive_bytes().map(rsa::BigUint::from_bytes_be).ok_or(ssh_key::Error::Crypto);
     let primes = vec![number(&key.private.p)?, number(&key.private.q)?];
     let (n, e, d) = (number(&key.public.n)?, number(&key.public.e)?, number(&key.private.d)?);
-    let private = rsa::RsaPrivateKey::from_components(n, e, d, primes).map_err(|_| ssh_key::Error::Crypto)?;
-    let signer = rsa::pkcs1v15::SigningKey::<sha2::Sha512>::new(private);
+    rsa::RsaPrivateKey::from_components(n, e, d, primes).map_err(|_| ssh_key::Error::Crypto)
+}
+
+fn sign_rsa(namespace: &str, bytes: &[u8], key: &RsaKeypair) -> ssh_key::Result<SshSig> {
+    use rsa::signature::{SignatureEncoding, Signer};
+    let signer = rsa::pkcs1v15::SigningKey::<sha2::Sha512>::new(rsa_private_key(key)?);
     let signature = signer.try_sign(&SshSig::signed_data(namespace, HashAlg::Sha512, bytes)?);
     let signature = signature.map_err(|_| ssh_key::Error::Crypto)?.to_vec();
     let signature = Signature::new(Algorithm::Rsa { hash: Some(HashAlg::Sha512) }, signature)?;

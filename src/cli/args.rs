@@ -226,6 +226,9 @@ pub(super) struct Push {
     /// Let hosts go back to an older generation; keys that were revoked since may come back
     #[arg(long)]
     pub allow_rollback: bool,
+    /// Replace a bundle that this clone does not know; what somebody else has deployed is lost
+    #[arg(long)]
+    pub overwrite: bool,
 }
 
 #[derive(Debug, ClapArgs)]

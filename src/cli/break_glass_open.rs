@@ -170,7 +170,7 @@ fn shell(context: &Context, opened: &Opened, user: &UserName) -> Result<bool> {
         let private = SecretBytes::copy_of(bytes);
         match &agent {
             Some(agent) => agent.add(&private)?,
-            None => agent = Some(Agent::start(memory.path(), user.as_str(), &private, &key.public.to_string())?),
+            None => agent = Some(Agent::start(memory.path(), user.as_str(), &private)?),
         }
         context.ui.note(&format!("in the agent: {} {}", key.name(), key.public.fingerprint()));
     }

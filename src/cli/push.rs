@@ -11,7 +11,12 @@ use serde_json::{Value, json};
 pub(super) fn run(context: &Context, args: &Push) -> Result<bool> {
     let repository = context.repository()?;
     let hosts = repository.hosts(&args.hosts)?;
-    let options = Options { at_once: args.jobs, allow_rollback: args.allow_rollback, ..Options::default() };
+    let options = Options {
+        at_once: args.jobs,
+        allow_rollback: args.allow_rollback,
+        overwrite: args.overwrite,
+        ..Options::default()
+    };
     let bar = context.ui.progress("pushing", hosts.len());
     let pushed = push::push(&repository, &hosts, options, |_| bar.inc(1))?;
     bar.finish_and_clear();

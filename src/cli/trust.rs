@@ -19,7 +19,7 @@ pub(super) fn run(context: &Context, command: &TrustCommand) -> Result<bool> {
         TrustCommand::Accept { fingerprint, all } => accept(context, &repository, fingerprint.as_deref(), *all),
         TrustCommand::Export => {
             let text = repository.pins()?.export();
-            context.ui.out(String::from_utf8_lossy(&text).trim_end());
+            context.ui.text(String::from_utf8_lossy(&text).trim_end());
             Ok(true)
         }
     }

@@ -12,6 +12,7 @@ use crate::trust::Claim;
 use rand_core::{OsRng, RngCore};
 use serde::{Deserialize, Serialize};
 use ssh_key::PrivateKey;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 const FORMAT: &str = "pkeys-secret/1";
@@ -95,7 +96,11 @@ pub fn write(
     match key.filter(|key| signers.trusts(key.public_key())) {
         Some(key) => {
             sign(repository, &statement, key)?;
-            repository.pins()?.settle(&[], [&Claim::Local { name: name.clone(), sha256: statement.sha256 }])
+            repository.pins()?.settle(
+                &[],
+                &BTreeSet::new(),
+                [&Claim::Local { name: name.clone(), sha256: statement.sha256 }],
+            )
         }
         // One that belongs to the statement before would only look like an attack.
         None => files::remove(&signature(repository, name)).map(drop),
@@ -109,7 +114,9 @@ pub fn write(
 /// If the key cannot be had, or a file cannot be written.
 pub fn sign_outstanding<'k>(repository: &Repository, key: impl Fn() -> Result<&'k PrivateKey>) -> Result<()> {
     let mut done = Vec::new();
-    for (name, sha256) in repository.pins()?.local_values() {
+    // Not in the loop's head: the guard would live as long as the loop.
+    let outstanding = repository.pins()?.local_values();
+    for (name, sha256) in outstanding {
         let current = files::read(&repository.secret_file(&name), crate::bundle::MAX_PAYLOAD)?;
         if current.is_some_and(|file| sha256_hex(&file) == sha256) && signed(repository, &name, &sha256).is_err() {
             let statement = read(repository, &name)?.map(|(statement, _)| statement);
@@ -131,7 +138,7 @@ pub fn sign_outstanding<'k>(repository: &Repository, key: impl Fn() -> Result<&'
         }
         done.push(Claim::Local { name, sha256 });
     }
-    repository.pins()?.settle(&[], &done)
+    repository.pins()?.settle(&[], &BTreeSet::new(), &done)
 }
 
 /// The values of these secrets that nobody vouches for.

@@ -3,29 +3,27 @@
 use crate::base::{Error, HostName, Result, SecretBytes, UserName};
 use crate::keys::{PublicHalf, UserKey, UserKeys, hosts_of};
 use crate::manifest::Repository;
-use crate::operator::{Keys, MemoryDirectory};
-use crate::remote::{self, Agent, Login};
+use crate::operator::Keys;
+use crate::remote::{self, Login, LoginKey, Target};
 use crate::render::Sources;
 use crate::rotate::{is_half_of, key_store};
 use crate::source::{KeptKey, KeyPlace};
 use ssh_key::PrivateKey;
 use std::collections::BTreeSet;
 
-/// Keys in agents of their own, ready to log in.
+/// Keys that are ready to log in.
 pub struct Logins {
     keys: Vec<Key>,
     /// Keys that cannot be tried, and why; one for each.
     pub problems: Vec<Error>,
-    _memory: MemoryDirectory,
 }
 
 struct Key {
     name: String,
     user: UserName,
-    fingerprint: String,
+    key: LoginKey,
     hosts: BTreeSet<HostName>,
     expected: Login,
-    agent: Agent,
 }
 
 /// A login that was tried.
@@ -44,10 +42,10 @@ impl Logins {
     /// are still kept. May ask for passphrases.
     ///
     /// # Errors
-    /// When `keys.toml` cannot be read, or there is no place in memory for the agents.
+    /// If `keys.toml` cannot be read.
     pub fn prepare(repository: &Repository, keys: &Keys) -> Result<Self> {
         let all = UserKeys::load(repository)?;
-        let mut logins = Self { keys: Vec::new(), problems: Vec::new(), _memory: MemoryDirectory::new("agent")? };
+        let mut logins = Self { keys: Vec::new(), problems: Vec::new() };
         let held = all.all().iter().filter(|key| key.is_rotatable());
         let places: BTreeSet<KeyPlace> = held.map(UserKey::place).collect();
         for place in places {
@@ -98,25 +96,19 @@ impl Logins {
         hosts: BTreeSet<HostName>,
         expected: Login,
     ) -> Result<()> {
-        let fingerprint = public.fingerprint();
-        let file = format!("key-{}", self.keys.len());
-        let agent = Agent::start(self._memory.path(), &file, private, &public.to_string())?;
-        self.keys.push(Key {
-            name: format!("{name} {fingerprint}"),
-            user: user.clone(),
-            fingerprint,
-            hosts,
-            expected,
-            agent,
-        });
+        let line = public.to_string();
+        // A key that must be refused is only offered: its public half is enough for that.
+        let key = if expected == Login::Accepted { LoginKey::pair(&line, private) } else { LoginKey::public(&line) };
+        let name = format!("{name} {}", public.fingerprint());
+        self.keys.push(Key { name, user: user.clone(), key: key?, hosts, expected });
         Ok(())
     }
 
     /// Logs in to a host with every key that is for it: what happened, and what of it is wrong.
-    pub(super) fn of(&self, host: &HostName, address: &str) -> (Vec<LoginSeen>, Vec<Error>) {
+    pub(super) fn of(&self, host: &HostName, target: &Target) -> (Vec<LoginSeen>, Vec<Error>) {
         let (mut seen, mut wrong) = (Vec::new(), Vec::new());
         for key in self.keys.iter().filter(|key| key.hosts.contains(host)) {
-            let found = remote::login(address, &key.user, &key.fingerprint, &key.agent);
+            let found = remote::login(target, &key.user, &key.key);
             match &found {
                 Ok(found) if *found == key.expected => {}
                 Ok(Login::Refused) => wrong.push(

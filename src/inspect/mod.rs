@@ -15,7 +15,8 @@ use crate::base::{Error, HostName, Result, parallel};
 use crate::bundle::Recipient;
 use crate::grants::Trusted;
 use crate::manifest::Repository;
-use crate::remote::{self, HostKey};
+use crate::push;
+use crate::remote::{self, Proof, Target};
 use crate::render;
 use compare::{compare, standing};
 
@@ -99,8 +100,11 @@ fn one(repository: &Repository, host: &HostName, logins: Option<&Logins>) -> Ins
         .and_then(|trusted| render::verify(repository, &trusted, host))
         .map(|good| good.manifest);
     seen.wanted = wanted.as_ref().ok().map(|wanted| wanted.generation);
-    let asked = repository.manifest().address_of(host).and_then(|address| Ok((address, remote::report(address)?)));
-    let (address, report) = match asked {
+    let asked = push::target(repository.manifest(), host).and_then(|target| {
+        let report = remote::report(&target)?;
+        Ok((target, report))
+    });
+    let (target, report) = match asked {
         Ok(asked) => asked,
         Err(e) => {
             seen.findings.push(e);
@@ -125,12 +129,12 @@ fn one(repository: &Repository, host: &HostName, logins: Option<&Logins>) -> Ins
             None
         }
     };
-    match host_key(repository, host, address) {
+    match host_key(repository, host, &target) {
         Ok(note) => seen.notes.extend(note),
         Err(e) => seen.findings.push(e),
     }
     if let Some(logins) = logins {
-        let (tried, wrong) = logins.of(host, address);
+        let (tried, wrong) = logins.of(host, &target);
         seen.logins = tried;
         seen.findings.extend(wrong);
     }
@@ -139,27 +143,23 @@ fn one(repository: &Repository, host: &HostName, logins: Option<&Logins>) -> Ins
     seen
 }
 
-/// Whether the host shows a key that `pkeys.toml` names. Returns why that could not be looked at.
-fn host_key(repository: &Repository, host: &HostName, address: &str) -> Result<Option<String>> {
+/// Whether the host proves a host key that `pkeys.toml` names. Returns why that was not looked at.
+fn host_key(repository: &Repository, host: &HostName, target: &Target) -> Result<Option<String>> {
     let recipients = repository.manifest().hosts.get(host).map(|host| &host.recipients[..]).unwrap_or_default();
     let recipients = recipients.iter().map(|key| key.parse()).collect::<Result<Vec<Recipient>>>()?;
     let known: Vec<&str> = recipients.iter().map(Recipient::id).filter(|id| id.starts_with("SHA256:")).collect();
     if known.is_empty() {
         return Ok(Some("no recipient of it is an SSH host key: which one it shows was not compared".into()));
     }
-    let Some(shown) = remote::host_keys(address)? else {
-        return Ok(Some("it is reached through another host or program: its host key was not compared".into()));
-    };
-    match_keys(host, &known, &shown).map(|()| None)
+    match remote::host_key(target)? {
+        Proof::Proven => Ok(None),
+        Proof::Another(shown) => Err(another_key(host, &known, &shown)),
+    }
 }
 
-fn match_keys(host: &HostName, known: &[&str], shown: &[HostKey]) -> Result<()> {
-    if shown.iter().any(|key| known.contains(&key.fingerprint.as_str())) {
-        return Ok(());
-    }
-    let shown: Vec<_> = shown.iter().map(|key| key.fingerprint.as_str()).collect();
-    let message = format!("it shows the host key {}, and pkeys.toml names {}", shown.join(" "), known.join(" "));
-    Err(Error::new(message).hint(format!(
+fn another_key(host: &HostName, known: &[&str], shown: &[String]) -> Error {
+    let shown = if shown.is_empty() { "of another kind".into() } else { shown.join(" ") };
+    Error::new(format!("it shows the host key {shown}, and pkeys.toml names {}", known.join(" "))).hint(format!(
         "if it was installed anew, compare the key there, then `pkeys host add {host} --scan ADDRESS`; else somebody is in between"
-    )))
+    ))
 }

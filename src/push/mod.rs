@@ -2,15 +2,23 @@
 //!
 //! May import all but `activate` and `cli`.
 
+mod replace;
+mod target;
+
+pub use target::target;
+
 use crate::base::{Error, HostName, Result, parallel};
-use crate::bundle::Signed;
+use crate::bundle::{self, FORMAT_1, Manifest as BundleManifest, Signed};
 use crate::grants::Trusted;
 use crate::keys::UserKeys;
 use crate::manifest::Repository;
 use crate::policy::{Gate, Leeway, Warnings, operator_of};
-use crate::remote::{self, Answer};
+use crate::remote::{self, Answer, Target};
 use crate::render;
-use std::path::{Path, PathBuf};
+use replace::OnHost;
+use ssh_key::PrivateKey;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 /// What became of one host.
 #[derive(Clone, Debug)]
@@ -32,15 +40,23 @@ pub struct Options<'a> {
     pub at_once: usize,
     /// Whether a host may go back to an older generation.
     pub allow_rollback: bool,
-    /// A file of known hosts that `ssh` trusts beside the operator's.
-    pub known_hosts: Option<&'a Path>,
+    /// Whether a bundle may be replaced that this clone does not know.
+    pub overwrite: bool,
+    /// In an emergency: signs a bundle of format 1 for hosts whose program knows no other.
+    pub emergency_key: Option<&'a PrivateKey>,
     /// What may be pushed although a rule denies it.
     pub leeway: Leeway,
 }
 
 impl Default for Options<'_> {
     fn default() -> Self {
-        Self { at_once: parallel::AT_ONCE, allow_rollback: false, known_hosts: None, leeway: Leeway::None }
+        Self {
+            at_once: parallel::AT_ONCE,
+            allow_rollback: false,
+            overwrite: false,
+            emergency_key: None,
+            leeway: Leeway::None,
+        }
     }
 }
 
@@ -59,38 +75,80 @@ pub fn push(
     let gate = Gate::open(repository, &keys, options.leeway)?;
     let trusted = Trusted::of(repository)?;
     let work: Vec<_> = hosts.iter().map(|host| (host, prepare(repository, &trusted, &gate, host))).collect();
-    Ok(parallel::each(&work, options.at_once.max(1), |(host, prepared)| {
-        let sent = prepared.as_ref().map_err(Clone::clone).and_then(|prepared| send(prepared, options));
+    let seen = Mutex::new(Vec::new());
+    let pushed = parallel::each(&work, options.at_once.max(1), |(host, prepared)| {
+        let sent = prepared.as_ref().map_err(Clone::clone).and_then(|prepared| {
+            let on_host = look(repository, &trusted, host, prepared, options)?;
+            if let Some(generation) = on_host.as_ref().and_then(|on_host| on_host.generation) {
+                seen.lock().unwrap_or_else(PoisonError::into_inner).push(((*host).clone(), generation));
+            }
+            send(prepared, on_host.as_ref(), options)
+        });
         let generation = prepared.as_ref().ok().map(|prepared| prepared.generation);
         let warnings = prepared.as_ref().map(|prepared| prepared.warnings.clone()).unwrap_or_default();
         let pushed = Pushed { host: (*host).clone(), generation, warnings, result: sent };
         done(&pushed);
         pushed
-    }))
+    });
+    repository.pins()?.note_generations(&seen.into_inner().unwrap_or_else(PoisonError::into_inner))?;
+    Ok(pushed)
+}
+
+/// What the host has; `None` in an emergency, if its program is too old to say.
+fn look(
+    repository: &Repository,
+    trusted: &Trusted,
+    host: &HostName,
+    prepared: &Prepared,
+    options: Options,
+) -> Result<Option<OnHost>> {
+    let report = match remote::report(&prepared.target) {
+        Ok(report) => report,
+        // A stolen key goes from hosts with an older program, too.
+        Err(e) if options.emergency_key.is_some() && e.message().contains("is older") => return Ok(None),
+        Err(e) => return Err(e),
+    };
+    if !replace::knows_fleets(&report) {
+        return match options.emergency_key {
+            Some(_) => Ok(None),
+            None => Err(Error::new("its pkeys-activate is older, and takes no bundle that names its fleet")
+                .hint("switch the host to the pkeys of this release first: docs/nixos.md")),
+        };
+    }
+    let overwrite = options.overwrite || options.leeway == Leeway::Emergency;
+    let ours = (&prepared.signed, &prepared.authentic.manifest);
+    replace::check(repository, trusted, host, ours, report.candidate.as_ref(), overwrite).map(Some)
 }
 
 /// What is known before anything is sent. The encrypted half is read when its turn comes: memory stays flat.
 struct Prepared {
-    address: String,
+    target: Target,
     directory: PathBuf,
+    signed: Signed,
     authentic: crate::bundle::Authentic,
     generation: u64,
     warnings: Warnings,
 }
 
 fn prepare(repository: &Repository, trusted: &Trusted, gate: &Gate, host: &HostName) -> Result<Prepared> {
-    let address = repository.manifest().address_of(host)?.to_owned();
+    let target = target(repository.manifest(), host)?;
     let authentic = render::verify(repository, trusted, host)?;
     let warnings = gate.push(&operator_of(repository, &authentic.signer), &authentic.manifest)?;
     let generation = authentic.manifest.generation;
-    Ok(Prepared { address, directory: repository.bundle(host), authentic, generation, warnings })
+    let directory = repository.bundle(host);
+    let signed = Signed::read(&directory)?.ok_or_else(|| Error::new("its bundle vanished").hint("run it again"))?;
+    Ok(Prepared { target, directory, signed, authentic, generation, warnings })
 }
 
-fn send(prepared: &Prepared, options: Options) -> Result<Answer> {
-    let gone = || Error::new("its bundle vanished").hint("run it again");
-    let signed = Signed::read(&prepared.directory)?.ok_or_else(gone)?;
+fn send(prepared: &Prepared, on_host: Option<&OnHost>, options: Options) -> Result<Answer> {
     let payload = prepared.authentic.payload(&prepared.directory)?;
-    let answer = remote::push(&prepared.address, &signed, &payload, options.allow_rollback, options.known_hosts)?;
+    let replaces = on_host.map(|on_host| on_host.replaces.as_str());
+    let old_format = match (on_host, options.emergency_key) {
+        (None, Some(key)) => Some(in_format_1(&prepared.authentic.manifest, key)?),
+        _ => None,
+    };
+    let signed = old_format.as_ref().unwrap_or(&prepared.signed);
+    let answer = remote::push(&prepared.target, signed, &payload, replaces, options.allow_rollback)?;
     if answer.accepted {
         return Ok(answer);
     }
@@ -99,4 +157,11 @@ fn send(prepared: &Prepared, options: Options) -> Result<Answer> {
         Some(hint) => error.hint(hint),
         None => error,
     })
+}
+
+/// The same bundle without its fleet, for a program that knows no fleets. It is sent, and not kept.
+fn in_format_1(manifest: &BundleManifest, key: &PrivateKey) -> Result<Signed> {
+    let manifest = BundleManifest { format: FORMAT_1.into(), fleet: None, ..manifest.clone() }.to_bytes();
+    let signature = bundle::sign(&manifest, key)?.into_bytes();
+    Ok(Signed { manifest, signature })
 }

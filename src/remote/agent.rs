@@ -1,4 +1,4 @@
-//! A key in an agent of its own: `ssh` can use it, and it is on no disk.
+//! Keys in an `ssh-agent` of their own, for a person's shell.
 
 use crate::base::{Error, Result, SecretBytes};
 use std::io::Write;
@@ -9,25 +9,20 @@ use std::process::{Child, Command, Stdio};
 pub struct Agent {
     child: Child,
     socket: PathBuf,
-    /// The public half, which tells `ssh` which key of the agent is meant.
-    public: PathBuf,
 }
 
 impl Agent {
-    /// Starts an agent in a private directory and gives it a key: the private half in OpenSSH's format, the public half
-    /// as a line.
+    /// Starts an agent in a private directory and gives it a private key in OpenSSH's format.
     ///
     /// # Errors
-    /// When OpenSSH's programs are not there, or do not take the key.
-    pub fn start(directory: &Path, name: &str, private: &SecretBytes, public: &str) -> Result<Self> {
+    /// If OpenSSH's programs are not installed, or do not take the key.
+    pub fn start(directory: &Path, name: &str, private: &SecretBytes) -> Result<Self> {
         let missing = |_| Error::new("cannot run ssh-agent").hint("install OpenSSH's client");
         let socket = directory.join(format!("{name}.agent"));
-        let beside = directory.join(format!("{name}.pub"));
-        crate::base::files::write(&beside, format!("{public}\n").as_bytes(), crate::base::files::PRIVATE)?;
         let mut command = Command::new("ssh-agent");
         // It lives as long as `cat`, which lives as long as our end of its input: a killed pkeys leaves no agent.
         command.arg("-a").arg(&socket).arg("cat").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        let agent = Self { child: command.spawn().map_err(missing)?, socket, public: beside };
+        let agent = Self { child: command.spawn().map_err(missing)?, socket };
         agent.wait()?;
         agent.add(private)?;
         Ok(agent)
@@ -66,11 +61,6 @@ impl Agent {
     /// Where it listens.
     pub fn socket(&self) -> &Path {
         &self.socket
-    }
-
-    /// The file with the public half.
-    pub(super) fn public(&self) -> &Path {
-        &self.public
     }
 }
 

@@ -1,7 +1,10 @@
-//! Host keys that the operator's `ssh` trusts: `known_hosts`.
+//! Host keys: whether a host proves an accepted one, and files of known hosts.
 
 use crate::base::{Error, Result, files};
+use crate::remote::session::Seen;
 use crate::remote::ssh;
+use crate::remote::target::Target;
+use crate::remote::witness::Role;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -23,34 +26,39 @@ pub fn known_name(address: &str) -> Result<String> {
     }
 }
 
-/// Whether a host has the key that this file of known hosts names, and no other: `ssh` is made to trust nothing else, so
-/// that the host proves to have the private half. Works through jump hosts. Logs in nowhere.
+/// What a host proved about its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// It has the private key of an accepted host key.
+    Proven,
+    /// It showed other keys, with these fingerprints, as far as that is known. Whoever is on the way may have shown them.
+    Another(Vec<String>),
+}
+
+/// Whether a host proves an accepted host key: by its signature of the session. Works through jump hosts. Offers no user
+/// key.
 ///
 /// # Errors
-/// When the host cannot be reached, so that nothing is known.
-pub fn shows_key(address: &str, known_hosts: &Path) -> Result<bool> {
-    let settings = [
-        format!("UserKnownHostsFile=\"{}\"", known_hosts.display()),
-        "GlobalKnownHostsFile=none".into(),
-        "StrictHostKeyChecking=yes".into(),
-        "VerifyHostKeyDNS=no".into(),
-        "HostKeyAlgorithms=ssh-ed25519".into(),
-        "PreferredAuthentications=none".into(),
-        "ControlMaster=no".into(),
-        "ControlPath=none".into(),
-        "LogLevel=DEBUG1".into(),
-    ];
-    let options: Vec<_> = settings.into_iter().flat_map(|setting| ["-o".into(), setting]).collect();
-    let output = ssh::output(ssh::command(address, &options)?.arg("true"), |_| Ok(()))?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    // The conversation went on, under keys that the host's key has signed.
-    let trusted = said.contains("SSH2_MSG_SERVICE_ACCEPT received");
-    let another = ["Host key verification failed", "no matching host key type found"];
-    match another.iter().any(|text| said.contains(text)) {
-        _ if trusted => Ok(true),
-        true => Ok(false),
-        false => Err(ssh::not_connected(&output.stderr)),
+/// If the host cannot be reached, so that nothing is known.
+pub fn host_key(target: &Target) -> Result<Proof> {
+    let mut shown = Vec::new();
+    for keys in target.keys.by_kind() {
+        let seen = Seen::new(&Target { keys, ..target.clone() }, Role::Look, "true")?;
+        if seen.is_bound() {
+            return Ok(Proof::Proven);
+        }
+        let other = ["Host key verification failed.", "no matching host key type found"];
+        if !seen.lines().any(|line| other.iter().any(|text| line.contains(text))) {
+            return Err(seen.unknown());
+        }
+        shown.extend(seen.lines().filter_map(|line| {
+            let key = line.strip_prefix("debug1: Server host key: ")?;
+            let fingerprint = key.split(' ').nth(1)?;
+            let plain = |b: u8| b.is_ascii_alphanumeric() || b":+/".contains(&b);
+            fingerprint.bytes().all(plain).then(|| fingerprint.to_owned())
+        }));
     }
+    Ok(Proof::Another(shown))
 }
 
 /// Puts a host's line into a file of known hosts, in place of what that says of the host. `ssh-keygen` keeps the former

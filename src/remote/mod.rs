@@ -1,23 +1,31 @@
 //! The only room that runs programs of OpenSSH.
 //!
-//! May import `base` and `bundle`.
+//! What a peer can print is no proof: a proof is what a host said in a session that it has signed with an accepted host
+//! key. May import `base`, `bundle` and `operator::MemoryDirectory`.
 
 mod agent;
 mod answer;
+mod connect;
+mod directory;
+mod key;
 mod known;
+mod log;
 mod login;
+mod options;
 mod push;
-mod query;
 mod report;
 mod scan;
+mod session;
 mod ssh;
-mod way;
+mod target;
+mod wire;
+mod witness;
 
 pub use agent::Agent;
-pub use known::{known_name, shows_key, trust};
-pub use login::{Login, login};
+pub use key::LoginKey;
+pub use known::{Proof, host_key, known_name, trust};
+pub use login::{Login, login, login_keys};
 pub use push::{Activation, Answer, push};
-pub use query::{PublicKey, accepts, login_key};
 pub use report::{Candidate, Installed, Report, report};
 pub use scan::{HostKey, scan};
-pub use way::{Way, host_keys, way};
+pub use target::Target;

@@ -2,9 +2,9 @@
 
 use crate::base::Result;
 use crate::bundle::{Signed, transport};
-use crate::remote::{answer, ssh};
+use crate::remote::target::Target;
+use crate::remote::{answer, connect};
 use serde::Deserialize;
-use std::path::Path;
 
 /// What runs on the host; a login that may only push has it, or more of it, as its forced command.
 const RECEIVE: &str = "pkeys-activate receive";
@@ -46,21 +46,18 @@ impl Answer {
     }
 }
 
-/// Sends a bundle and waits for the answer. `known_hosts` is a file of known hosts to trust beside the operator's.
+/// Sends a bundle to replace the one whose manifest has this SHA-256 (`none`: the host has none), and waits for the answer.
 ///
 /// # Errors
-/// When the host cannot be reached, has no `pkeys-activate`, or answers with something else.
+/// If the host cannot be reached, has no `pkeys-activate`, or answers with something else.
 pub fn push(
-    address: &str,
+    target: &Target,
     signed: &Signed,
     payload: &[u8],
+    replaces: Option<&str>,
     allow_rollback: bool,
-    known_hosts: Option<&Path>,
 ) -> Result<Answer> {
-    // Beside the operator's own files, which stay in force.
-    let known = known_hosts.map(|file| ["-o".into(), format!("GlobalKnownHostsFile=\"{}\"", file.display())]);
-    let mut command = ssh::command(address, known.as_ref().map_or(&[], |options| &options[..]))?;
-    command.arg(if allow_rollback { format!("{RECEIVE} --allow-rollback") } else { RECEIVE.into() });
-    let output = ssh::run(&mut command, |input| transport::send(input, signed, payload, None))?;
+    let receive = if allow_rollback { format!("{RECEIVE} --allow-rollback") } else { RECEIVE.into() };
+    let output = connect::run(target, &receive, |input| transport::send(input, signed, payload, replaces))?;
     serde_json::from_slice(answer::line(&output)).map(Answer::plain).map_err(|_| answer::none(&output))
 }

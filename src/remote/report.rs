@@ -1,7 +1,8 @@
 //! Asking a host what it has: `pkeys-activate report`.
 
 use crate::base::{Error, Result};
-use crate::remote::{answer, ssh};
+use crate::remote::target::Target;
+use crate::remote::{answer, connect};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -20,6 +21,8 @@ const FORMAT: &str = "pkeys-report/1";
 pub struct Report {
     /// The version of `pkeys-activate` there.
     pub version: String,
+    /// The formats of bundles that it takes; older programs do not say.
+    pub formats: Vec<String>,
     /// Why there is no report.
     error: Option<String>,
     /// What to do about that.
@@ -48,8 +51,12 @@ pub struct Report {
 pub struct Candidate {
     /// Its generation.
     pub generation: u64,
-    /// The digest of its encrypted half.
+    /// The digest of its payload.
     pub payload: String,
+    /// The text of its `manifest.json`, as it is: to be verified, not to be shown.
+    pub manifest: String,
+    /// The text of its `manifest.json.sig`.
+    pub signature: String,
 }
 
 /// The generations that are installed, where the host knows them.
@@ -65,11 +72,9 @@ pub struct Installed {
 /// Asks a host.
 ///
 /// # Errors
-/// When it cannot be reached, has no `pkeys-activate` or an older one, or cannot report.
-pub fn report(address: &str) -> Result<Report> {
-    let mut command = ssh::command(address, &[])?;
-    let output = ssh::run(command.arg(REPORT), |_| Ok(()))?;
-    parse(&output)
+/// If it cannot be reached, has no `pkeys-activate` or an older one, or cannot report.
+pub fn report(target: &Target) -> Result<Report> {
+    parse(&connect::run(target, REPORT, |_| Ok(()))?)
 }
 
 fn parse(output: &Output) -> Result<Report> {
@@ -77,7 +82,13 @@ fn parse(output: &Output) -> Result<Report> {
     if said["format"] != FORMAT {
         return Err(no_report(output, &said));
     }
-    let report: Report = serde_json::from_value(plain(said)).map_err(|_| answer::none(output))?;
+    let text = |name: &str| said["candidate"][name].as_str().unwrap_or_default().to_owned();
+    let (manifest, signature) = (text("manifest"), text("signature"));
+    let mut report: Report = serde_json::from_value(plain(said)).map_err(|_| answer::none(output))?;
+    if let Some(candidate) = &mut report.candidate {
+        // Byte for byte: they are verified.
+        (candidate.manifest, candidate.signature) = (manifest, signature);
+    }
     match (report.error, report.hint) {
         (None, _) => Ok(Report { error: None, hint: None, ..report }),
         (Some(error), hint) => Err(Error::new(format!("it cannot report: {error}"))
@@ -85,10 +96,11 @@ fn parse(output: &Output) -> Result<Report> {
     }
 }
 
-/// Why what a host answered is no report. An older one takes the question for a subcommand that it does not have, or
-/// behind its socket for a bundle.
+/// Why an answer is not a report. An older program takes the question for a subcommand that it does not have, or behind
+/// its socket for a bundle. Standard error may hold anybody's words: they decide nothing but the wording of the error.
 fn no_report(output: &Output, said: &Value) -> Error {
-    let unknown = String::from_utf8_lossy(&output.stderr).contains("unrecognized subcommand");
+    let text = String::from_utf8_lossy(&output.stderr);
+    let unknown = output.status.code() == Some(2) && text.contains("unrecognized subcommand");
     if unknown || said["accepted"].is_boolean() {
         return Error::new("its pkeys-activate is older and cannot report")
             .hint("deploy the host with the pkeys of this release; `pkeys push` works meanwhile");

@@ -19,14 +19,6 @@ pub struct HostKey {
 /// # Errors
 /// When the host does not answer, or has neither key.
 pub fn scan(address: &str) -> Result<HostKey> {
-    Ok(scan_all(address)?.swap_remove(0))
-}
-
-/// All Ed25519 and RSA keys that a host shows, at least one; Ed25519 first.
-///
-/// # Errors
-/// As [`scan`].
-pub(super) fn scan_all(address: &str) -> Result<Vec<HostKey>> {
     let (host, port) = split(address)?;
     let output = Command::new("ssh-keyscan")
         .args(["-T", "10", "-t", "ed25519,rsa", "-p", port, "--", host])
@@ -38,12 +30,12 @@ pub(super) fn scan_all(address: &str) -> Result<Vec<HostKey>> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     let keys: Vec<&str> = lines.filter_map(|line| line.split_once(' ')).map(|(_, key)| key).collect();
     let of = |kind: &'static str| keys.iter().filter(move |key| key.starts_with(kind));
-    let found: Vec<Recipient> = of("ssh-ed25519").chain(of("ssh-rsa")).filter_map(|key| key.parse().ok()).collect();
-    if found.is_empty() {
-        return Err(Error::new(format!("{host} showed no Ed25519 or RSA host key"))
-            .hint("is sshd running there? or give its key with --recipient \"$(cat ssh_host_ed25519_key.pub)\""));
-    }
-    Ok(found.into_iter().map(|key| HostKey { fingerprint: key.id().to_owned(), recipient: key }).collect())
+    let found = of("ssh-ed25519").chain(of("ssh-rsa")).find_map(|key| key.parse::<Recipient>().ok());
+    let recipient = found.ok_or_else(|| {
+        Error::new(format!("{host} showed no Ed25519 or RSA host key"))
+            .hint("is sshd running there? or give its key with --recipient \"$(cat ssh_host_ed25519_key.pub)\"")
+    })?;
+    Ok(HostKey { fingerprint: recipient.id().to_owned(), recipient })
 }
 
 /// Host and port, as `ssh-keyscan` wants them.

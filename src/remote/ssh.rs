@@ -1,47 +1,76 @@
-//! The system's `ssh`: the operator's own configuration, jump hosts, agents and multiplexing work as always.
+//! The system's `ssh`: the operator's own configuration, jump hosts and agents work as always.
 
 use crate::base::{Error, Result, parallel};
+use crate::remote::options::{self, PINNED};
 use std::io::Write;
 use std::process::{Child, Command, Output, Stdio};
 
-/// What `ssh` answers with when it could not connect or log in.
-const NOT_CONNECTED: i32 = 255;
-
 /// Splits an address into what `ssh` logs in to and a port: `root@web`, `web:2222`, `root@[::1]:2222`.
 ///
-/// # Errors
-/// When it cannot be an address, or could be taken for an option.
-pub fn split(address: &str) -> Result<(&str, Option<&str>)> {
-    let bad = || {
-        Error::new("that is not an address").hint("use what ssh knows, such as root@web, with :PORT if it is not 22")
-    };
-    let host = address.rsplit_once('@').map_or(address, |(_, host)| host);
-    let port = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((_, "")) => None,
-        Some((_, rest)) => Some(rest.strip_prefix(':').ok_or_else(bad)?),
-        None if host.matches(':').count() == 1 => host.rsplit_once(':').map(|(_, port)| port),
-        None => None,
-    };
-    let target = port.map_or(address, |port| &address[..address.len() - port.len() - 1]);
-    let plain = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic());
-    let good = plain(target) && plain(host) && !target.starts_with('-') && !host.starts_with('-');
-    if good && port.is_none_or(|port| port.parse::<u16>().is_ok()) { Ok((target, port)) } else { Err(bad()) }
-}
-
-/// `ssh` to an address, without questions, with these options over the operator's own. `PKEYS_SSH_CONFIG` names another
-/// configuration file than the operator's.
+/// Only characters of names, addresses and login names: an address reaches command lines, and `ProxyCommand`s of the
+/// operator's, which a shell reads.
 ///
 /// # Errors
-/// When the address is none.
-pub fn command(address: &str, options: &[String]) -> Result<Command> {
+/// If it is not an address.
+pub fn split(address: &str) -> Result<(&str, Option<&str>)> {
+    parse(address).ok_or_else(|| {
+        Error::new("that is not an address").hint("use what ssh knows, such as root@web, with :PORT if it is not 22")
+    })
+}
+
+fn parse(address: &str) -> Option<(&str, Option<&str>)> {
+    let (user, host) = address.rsplit_once('@').map_or((None, address), |(user, host)| (Some(user), host));
+    let (name, port) = match host.strip_prefix('[') {
+        Some(rest) => {
+            let (name, port) = rest.split_once(']')?;
+            (name, if port.is_empty() { None } else { Some(port.strip_prefix(':')?) })
+        }
+        None if host.matches(':').count() == 1 => host.split_once(':').map(|(name, port)| (name, Some(port)))?,
+        None => (host, None),
+    };
+    let good = user.is_none_or(is_user) && (is_name(name) || is_ipv6(name)) && port.is_none_or(is_port);
+    let target = &address[..address.len() - port.map_or(0, |port| port.len() + 1)];
+    good.then_some((target, port))
+}
+
+/// Letters, digits and a few others, the first of them no sign.
+fn is_plain(text: &str, others: &[u8]) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || others.contains(&b))
+}
+
+/// A login name; with the realm of a directory, perhaps.
+fn is_user(text: &str) -> bool {
+    is_plain(text, b"._-+@")
+}
+
+/// A host name, an IPv4 address, or a name of the operator's `ssh_config`.
+fn is_name(text: &str) -> bool {
+    is_plain(text, b"._-")
+}
+
+/// An IPv6 address, with its zone, perhaps.
+fn is_ipv6(text: &str) -> bool {
+    let (address, zone) = text.split_once('%').map_or((text, None), |(address, zone)| (address, Some(zone)));
+    address.parse::<std::net::Ipv6Addr>().is_ok() && zone.is_none_or(is_name)
+}
+
+fn is_port(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_digit()) && text.parse::<u16>().is_ok_and(|port| port != 0)
+}
+
+/// `ssh` to an address, without questions, with what is pinned, and these arguments, over the operator's own
+/// configuration. `PKEYS_SSH_CONFIG` names another configuration file than the operator's.
+///
+/// # Errors
+/// If the address is invalid.
+pub fn command(address: &str, arguments: &[String]) -> Result<Command> {
     let (target, port) = split(address)?;
     let mut command = Command::new("ssh");
     if let Some(file) = std::env::var_os("PKEYS_SSH_CONFIG") {
         command.arg("-F").arg(file);
     }
-    command
-        .args(["-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=15"])
-        .args(options);
+    command.arg("-T").args(options::arguments(PINNED)).args(arguments);
     if let Some(port) = port {
         command.args(["-p", port]);
     }
@@ -74,40 +103,53 @@ impl Settings {
     }
 }
 
-/// Runs `ssh` with some input to its end.
-///
-/// # Errors
-/// When it cannot be started, or could not connect or log in: with what `ssh` said last.
-pub fn run(command: &mut Command, send: impl FnOnce(&mut dyn Write) -> std::io::Result<()> + Send) -> Result<Output> {
-    let output = output(command, send)?;
-    if output.status.code() == Some(NOT_CONNECTED) { Err(not_connected(&output.stderr)) } else { Ok(output) }
-}
-
 /// Runs `ssh` with some input to its end, however that is.
 ///
 /// # Errors
-/// When it cannot be started.
+/// If it cannot be started.
 pub fn output(
     command: &mut Command,
     send: impl FnOnce(&mut dyn Write) -> std::io::Result<()> + Send,
 ) -> Result<Output> {
+    exchange(start(command)?, send)
+}
+
+/// Starts `ssh`, its input and outputs piped.
+pub(super) fn start(command: &mut Command) -> Result<Child> {
     let missing = |_| Error::new("cannot run ssh").hint("install OpenSSH's client");
-    let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(missing)?;
-    exchange(child, send)
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(missing)
 }
 
-/// That a host could not be reached or logged in to, with what `ssh` said last.
-pub fn not_connected(said: &[u8]) -> Error {
-    Error::new(format!("cannot log in: {}", last_line(said)))
-        .hint("does plain `ssh` to it work, without asking for anything?")
-}
-
-fn exchange(mut child: Child, send: impl FnOnce(&mut dyn Write) -> std::io::Result<()> + Send) -> Result<Output> {
+/// Sends a started `ssh` some input, and waits for its end.
+pub(super) fn exchange(
+    mut child: Child,
+    send: impl FnOnce(&mut dyn Write) -> std::io::Result<()> + Send,
+) -> Result<Output> {
     let mut input = child.stdin.take();
     // That the other side ended early is seen in what it answers.
     let send = move || drop(input.as_mut().map(|input| send(input)));
     let (_, output) = parallel::both(send, || child.wait_with_output());
     output.map_err(|e| Error::new(format!("ssh failed: {}", e.kind())))
+}
+
+/// That a host could not be reached or logged in to: what `ssh` wrote last into its log, and what else was said on
+/// standard error, such as by a jump host's `ssh`.
+pub(super) fn not_connected(log: &[u8], stderr: &[u8]) -> Error {
+    let log = String::from_utf8_lossy(log);
+    let progress = ["debug1: ", "Authenticated to ", "Transferred: ", "Bytes per second: "];
+    let said: Vec<_> = log.lines().filter(|line| !progress.iter().any(|start| line.starts_with(start))).collect();
+    let another = ["Host key verification failed", "no matching host key type found"];
+    if another.iter().any(|text| said.last().is_some_and(|line| line.contains(text))) {
+        return Error::new("cannot log in: its host key is not one that is accepted for it")
+            .hint("if it was installed anew, compare its key there, then `pkeys host add NAME --scan ADDRESS`");
+    }
+    let (reason, beside) = (last_line(said.join("\n").as_bytes()), last_line(stderr));
+    let reason = match (said.is_empty(), stderr.is_empty()) {
+        (false, false) if reason != beside => format!("{reason} ({beside})"),
+        (true, false) => beside,
+        _ => reason,
+    };
+    Error::new(format!("cannot log in: {reason}")).hint("does plain `ssh` to it work, without asking for anything?")
 }
 
 /// The last line that a program said, fit for a terminal.
@@ -129,11 +171,58 @@ mod tests {
             ("root@[::1]:2222", "root@[::1]", Some("2222")),
             ("::1", "::1", None),
             ("me@fe80::1", "me@fe80::1", None),
+            ("[fe80::1%eth0]:22", "[fe80::1%eth0]", Some("22")),
+            ("ann@ad.example@web-1.example.org.:65535", "ann@ad.example@web-1.example.org.", Some("65535")),
         ] {
             assert_eq!(split(address).unwrap(), (target, port));
         }
-        for bad in ["", "root@", "-oProxyCommand=x", "root@-x", "web:ssh", "web 1", "web\n", "[::1]x"] {
+        for bad in [
+            "",
+            "@web",
+            "root@",
+            "-oProxyCommand=x",
+            "root@-x",
+            "-l@web",
+            "web:ssh",
+            "web:",
+            "web:0",
+            "web:+22",
+            "web:65536",
+            "web 1",
+            "web\n",
+            "[::1]x",
+            "[::1",
+            "::1]",
+            "[web]x",
+            "a:b:c",
+            "web$(id)",
+            "root@web`id`",
+            "web;id",
+            "web|id",
+            "we'b",
+            "r\"oot@web",
+            "web/x",
+            "web\\x",
+            "%h",
+            "web%h",
+            "[fe80::1%$(id)]",
+            "wéb",
+            "web,db",
+            "*",
+            "web#",
+        ] {
             assert!(split(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn the_reason_is_what_ssh_said_last_and_not_its_progress() {
+        let log = b"debug1: x\r\nssh: connect to host web port 22: Connection refused\r\n";
+        assert!(not_connected(log, b"").message().ends_with("Connection refused"));
+        let log = b"Connection closed by UNKNOWN port 65535\r\n";
+        let said = not_connected(log, b"stdio forwarding failed\n");
+        assert!(said.message().ends_with("UNKNOWN port 65535 (stdio forwarding failed)"), "{said:?}");
+        let log = b"No ED25519 host key is known for web\r\nHost key verification failed.\r\n";
+        assert!(not_connected(log, b"").message().contains("not one that is accepted"));
     }
 }

@@ -42,7 +42,7 @@ pub fn run(
         .collect();
     statement::sign_outstanding(repository, || signing_key(repository, keys))?;
     if stale.is_empty() {
-        repository.pins()?.settle(&unchanged(plans), &[])?;
+        settle(repository, plans, Vec::new())?;
         return Ok(Vec::new());
     }
     let key = signing_key(repository, keys)?;
@@ -74,18 +74,20 @@ pub fn run(
     });
     finished.sort_by(|a, b| a.host.cmp(&b.host));
     // What these bundles grant is known from them now.
-    let mut seen = written.into_inner().expect("no worker panics");
-    seen.extend(unchanged(plans));
-    repository.pins()?.settle(&seen, &[])?;
+    settle(repository, plans, written.into_inner().expect("no worker panics"))?;
     Ok(finished)
 }
 
-/// The bundles that are right as they are, for the pins: a run that was killed may not have noted them.
-fn unchanged(plans: &[HostPlan]) -> Vec<(HostName, u64, String)> {
-    let unchanged = plans.iter().filter(|plan| matches!(plan.state, State::Unchanged));
-    let seen =
-        |plan: &HostPlan| Some((plan.host.clone(), plan.accepted.as_ref()?.manifest.generation, plan.sha256.clone()?));
-    unchanged.filter_map(seen).collect()
+/// Notes the bundles that were here and those that were written: a push may replace them. What is granted by a bundle that
+/// is up to date needs no pin.
+fn settle(repository: &Repository, plans: &[HostPlan], written: Vec<(HostName, u64, String)>) -> Result<()> {
+    let unchanged = plans.iter().filter(|plan| matches!(plan.state, State::Unchanged)).map(|plan| plan.host.clone());
+    let up_to_date: BTreeSet<_> = unchanged.chain(written.iter().map(|(host, ..)| host.clone())).collect();
+    let there = plans.iter().filter_map(|plan| {
+        Some((plan.host.clone(), plan.accepted.as_ref()?.manifest.generation, plan.sha256.clone()?))
+    });
+    let bundles: Vec<_> = there.chain(written).collect();
+    repository.pins()?.settle(&bundles, &up_to_date, &[])
 }
 
 /// Refuses a host that would get something that nobody has accepted.

@@ -74,7 +74,8 @@ pub(super) fn deploy(
         results.insert(plan.host.clone(), result.map_err(|e| e.context("cannot render it")));
     }
     let ready: Vec<_> = results.iter().filter(|(_, r)| r.is_ok()).map(|(host, _)| host.clone()).collect();
-    let pushed = push::push(repository, &ready, options, |one| {
+    let emergency_key = if options.leeway == Leeway::Emergency { Some(keys.signing_key()?) } else { None };
+    let pushed = push::push(repository, &ready, Options { emergency_key, ..options }, |one| {
         if one.result.is_ok() {
             done(&one.host);
         }

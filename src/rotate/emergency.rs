@@ -4,14 +4,12 @@ use crate::audit::{self, Action};
 use crate::base::{Error, HostName, Result, parallel};
 use crate::grants;
 use crate::keys::{State, UserKey, UserKeys, hosts_of};
-use crate::operator::MemoryDirectory;
 use crate::policy::Leeway;
-use crate::push::Options;
-use crate::remote::{self, Login, PublicKey};
+use crate::push::{self, Options};
+use crate::remote::{self, Login, LoginKey};
 use crate::rotate::hosts::Waiting;
 use crate::rotate::{End, Event, Rotation, Scope, Step, deploy};
 use std::collections::BTreeMap;
-use std::path::Path;
 
 impl Rotation<'_> {
     /// Takes the active key off every host that another key reaches, and sees that it is refused there; then rotates it, if
@@ -33,10 +31,9 @@ impl Rotation<'_> {
             keys = UserKeys::load(self.repository)?;
         }
         let stolen = self.key(&keys, State::Active)?.clone();
-        let memory = MemoryDirectory::new("public-keys")?;
-        let mut open = self.withdraw(&mut keys, &stolen, memory.path())?;
+        let mut open = self.withdraw(&mut keys, &stolen)?;
         let withdrawn: Vec<_> = self.key(&keys, State::Active)?.revoked.iter().cloned().collect();
-        open.extend(self.refused(&stolen, &withdrawn, memory.path())?);
+        open.extend(self.refused(&stolen, &withdrawn)?);
         for (host, error) in &open {
             (self.tell)(&Event::Open(host.clone(), error.clone()));
         }
@@ -56,21 +53,21 @@ impl Rotation<'_> {
         Ok(End::Done)
     }
 
-    /// Notes on which hosts the key counts no more: those that can be reached without it. Returns the others.
-    fn withdraw(&self, keys: &mut UserKeys, stolen: &UserKey, memory: &Path) -> Result<Waiting> {
+    /// Marks the key as revoked on the hosts that can be reached without it. Returns the others.
+    fn withdraw(&self, keys: &mut UserKeys, stolen: &UserKey) -> Result<Waiting> {
         let manifest = self.repository.manifest();
         let hosts: Vec<_> =
             hosts_of(manifest, stolen).into_iter().filter(|host| !stolen.revoked.contains(*host)).cloned().collect();
         let fingerprint = stolen.public.fingerprint();
         let others = keys.of(&stolen.user).filter(|key| key.state == State::Active && key.label != stolen.label);
-        let others = others.map(|key| Ok((key, self.public(key, memory)?))).collect::<Result<Vec<_>>>()?;
+        let others = others.map(|key| Ok((key, public(key)?))).collect::<Result<Vec<_>>>()?;
         let reached = parallel::each(&hosts, parallel::AT_ONCE, |host| {
-            let address = manifest.address_of(host)?;
-            if remote::login_key(address)?.is_none_or(|used| used != fingerprint) {
+            let target = push::target(manifest, host)?;
+            if !remote::login_keys(&target)?.contains(&fingerprint) {
                 return Ok(());
             }
             for (key, public) in others.iter().filter(|(key, _)| key.is_for(host, manifest)) {
-                if remote::accepts(address, &key.user, public)? == Login::Accepted {
+                if remote::login(&target, &key.user, public)? == Login::Accepted {
                     return Ok(());
                 }
             }
@@ -96,16 +93,16 @@ impl Rotation<'_> {
     }
 
     /// Deploys to these hosts and sees that each refuses the key. Returns the others.
-    fn refused(&self, stolen: &UserKey, hosts: &[HostName], memory: &Path) -> Result<Waiting> {
+    fn refused(&self, stolen: &UserKey, hosts: &[HostName]) -> Result<Waiting> {
         let warn = |line: &str| (self.tell)(&Event::Warned(line.into()));
         let options = Options { leeway: Leeway::Emergency, ..Options::default() };
         let deployed = deploy(self.repository, self.keys, hosts, Scope::KeysFirst, options, &|_| {}, &warn)?;
         self.commit("the stolen key is withdrawn")?;
-        let public = self.public(stolen, memory)?;
+        let public = public(stolen)?;
         let tell = self.tell;
         let looked = parallel::each(hosts, parallel::AT_ONCE, |host| {
             deployed.on(host)?;
-            match remote::accepts(self.repository.manifest().address_of(host)?, &stolen.user, &public)? {
+            match remote::login(&push::target(self.repository.manifest(), host)?, &stolen.user, &public)? {
                 Login::Refused => tell(&Event::Withdrawn(host.clone())),
                 Login::Accepted => return Err(super::revoke::still_accepted(&stolen.user)),
             }
@@ -114,8 +111,8 @@ impl Rotation<'_> {
         let errors = hosts.iter().cloned().zip(looked).filter_map(|(host, result)| Some((host, result.err()?)));
         Ok(errors.collect::<BTreeMap<_, _>>().into_iter().collect())
     }
+}
 
-    fn public(&self, key: &UserKey, memory: &Path) -> Result<PublicKey> {
-        PublicKey::new(&memory.join(format!("{}.pub", key.label)), &key.public.to_string(), key.public.fingerprint())
-    }
+fn public(key: &UserKey) -> Result<LoginKey> {
+    LoginKey::public(&key.public.to_string())
 }

@@ -8,10 +8,10 @@ use crate::base::{Error, HostName, Result, SecretName, files};
 use crate::bundle::Recipient;
 use crate::grants;
 use crate::manifest::{Repository, host_key_names};
-use crate::operator::{Keys, MemoryDirectory, new_host_key, public_half};
+use crate::operator::{Keys, new_host_key, public_half};
 use crate::policy::Leeway;
 use crate::push::Options;
-use crate::remote;
+use crate::remote::{self, Proof, Target};
 use crate::render::{Sources, copy_local, remove_local, write_local};
 use crate::rotate::{Commits, Scope, commits, deploy, may_render};
 use crate::source::Reference;
@@ -78,18 +78,15 @@ impl HostRotation<'_> {
         may_render(repository, self.keys, std::slice::from_ref(self.host), Leeway::Rotation)?;
         let new = self.make(repository)?;
         let line = format!("{name} {new}");
-        let memory = MemoryDirectory::new("known-hosts")?;
-        let known = memory.path().join("known_hosts");
-        files::write(&known, format!("{line}\n").as_bytes(), files::PUBLIC)?;
-        let problems = self.deploy(repository, &known)?;
+        let problems = self.deploy(repository)?;
         (self.tell)(&HostEvent::Deployed);
-        self.prove(&address, &known, &problems)?;
+        prove(&Target::only(address, &new)?, &problems)?;
         if let Some(file) = self.known_hosts {
             remote::trust(file, &name, &line)?;
         }
         (self.tell)(&HostEvent::Proven);
         self.narrow(repository, &new)?;
-        self.deploy(repository, &known)?;
+        self.deploy(repository)?;
         self.finish(repository)?;
         self.commit("done")?;
         Ok(line)
@@ -137,30 +134,11 @@ impl HostRotation<'_> {
     }
 
     /// Returns what the host set apart.
-    fn deploy(&self, repository: &Repository, known_hosts: &Path) -> Result<Vec<String>> {
-        let options = Options { known_hosts: Some(known_hosts), leeway: Leeway::Rotation, ..Options::default() };
+    fn deploy(&self, repository: &Repository) -> Result<Vec<String>> {
+        let options = Options { leeway: Leeway::Rotation, ..Options::default() };
         let warn = |line: &str| (self.tell)(&HostEvent::Warned(line.into()));
         let host = std::slice::from_ref(self.host);
         deploy(repository, self.keys, host, Scope::All, options, &|_| {}, &warn)?.on(self.host)
-    }
-
-    fn prove(&self, address: &str, known_hosts: &Path, problems: &[String]) -> Result<()> {
-        let set_apart = problems.iter().find(|problem| problem.contains("SSH host key"));
-        let another = || {
-            Error::new("it has the new host key, and its sshd still shows another")
-                .hint("is pkeys.hostKeyPath there the file that sshd reads? docs/rotation.md")
-        };
-        let mut seen = Ok(false);
-        for _ in 0..SECONDS {
-            // It does not answer for a moment while it starts again.
-            seen = remote::shows_key(address, known_hosts);
-            match (&seen, set_apart) {
-                (Ok(true), _) => return Ok(()),
-                (_, Some(problem)) => return Err(Error::new(format!("it did not take the new host key: {problem}"))),
-                _ => std::thread::sleep(Duration::from_secs(1)),
-            }
-        }
-        Err(seen.err().unwrap_or_else(another))
     }
 
     /// The new key becomes the only SSH recipient. No commit yet: the bundle that brings the key is sealed to the old one
@@ -207,4 +185,24 @@ impl HostRotation<'_> {
         let action = Action::new("rotate").text("host", self.host).text("step", step).text("fingerprint", new.id());
         audit::append(repository, &[action])
     }
+}
+
+/// Waits until the host proves the new key, and no other.
+fn prove(target: &Target, problems: &[String]) -> Result<()> {
+    let set_apart = problems.iter().find(|problem| problem.contains("SSH host key"));
+    let another = || {
+        Error::new("it has the new host key, and its sshd still shows another")
+            .hint("is pkeys.hostKeyPath there the file that sshd reads? docs/rotation.md")
+    };
+    let mut seen = Ok(Proof::Another(Vec::new()));
+    for _ in 0..SECONDS {
+        // It does not answer for a moment while it starts again.
+        seen = remote::host_key(target);
+        match (&seen, set_apart) {
+            (Ok(Proof::Proven), _) => return Ok(()),
+            (_, Some(problem)) => return Err(Error::new(format!("it did not take the new host key: {problem}"))),
+            _ => std::thread::sleep(Duration::from_secs(1)),
+        }
+    }
+    Err(seen.err().unwrap_or_else(another))
 }

@@ -3,10 +3,9 @@
 use crate::base::{Error, HostName, Result, parallel};
 use crate::grants;
 use crate::keys::{UserKey, UserKeys, hosts_of};
-use crate::operator::MemoryDirectory;
-use crate::push::Options;
+use crate::push::{self, Options};
+use crate::remote::Target;
 use crate::rotate::{Event, Rotation, Scope, deploy};
-use std::path::Path;
 
 /// Hosts that a step waits for, and why.
 pub(super) type Waiting = Vec<(HostName, Error)>;
@@ -21,15 +20,14 @@ impl Rotation<'_> {
         (now, later.into_iter().map(|host| (host, left_out())).collect())
     }
 
-    /// Deploys to these hosts, then tries each, many at once, with what `start` puts into a directory in memory. Where
-    /// that worked the key counts as proven, which is written down; returns the other hosts.
-    pub(super) fn try_each<A: Sync>(
+    /// Deploys to these hosts, then tries each, many at once. Where that succeeds the key is proven, and `keys.toml` says
+    /// so; returns the other hosts.
+    pub(super) fn try_each(
         &self,
         keys: &mut UserKeys,
         key: &UserKey,
         hosts: &[HostName],
-        start: impl FnOnce(&Path) -> Result<A>,
-        attempt: impl Fn(&str, &A) -> Result<()> + Sync,
+        attempt: impl Fn(&Target) -> Result<()> + Sync,
         worked: impl Fn(HostName) -> Event + Sync,
     ) -> Result<Waiting> {
         if hosts.is_empty() {
@@ -40,11 +38,9 @@ impl Rotation<'_> {
         let warn = |line: &str| tell(&Event::Warned(line.into()));
         let options = Options { leeway: self.leeway, ..Options::default() };
         let deployed = deploy(self.repository, self.keys, hosts, Scope::All, options, &done, &warn)?;
-        let memory = MemoryDirectory::new("agent")?;
-        let agents = start(memory.path())?;
         let tried = parallel::each(hosts, parallel::AT_ONCE, |host| {
             deployed.on(host)?;
-            attempt(self.repository.manifest().address_of(host)?, &agents)?;
+            attempt(&push::target(self.repository.manifest(), host)?)?;
             tell(&worked(host.clone()));
             Ok(())
         });

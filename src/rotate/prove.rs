@@ -3,7 +3,7 @@
 use crate::base::{Error, Result, UserName};
 use crate::grants;
 use crate::keys::{State, UserKeys, hosts_of};
-use crate::remote::{self, Agent, Login};
+use crate::remote::{self, Login, LoginKey, Target};
 use crate::rotate::hosts::Waiting;
 use crate::rotate::{Event, Rotation, make::is_half_of};
 
@@ -19,14 +19,12 @@ impl Rotation<'_> {
                 Error::new(format!("the private half of the new key of {} is not where it was stored", pending.name()))
                     .hint(format!("`pkeys rotate --abort {}` goes back to the old key", self.place.user))
             })?;
-            let fingerprint = pending.public.fingerprint();
-            let start = |memory: &_| Agent::start(memory, "new", &kept.private, &pending.public.to_string());
-            let attempt =
-                |address: &str, agent: &Agent| match remote::login(address, &pending.user, &fingerprint, agent)? {
-                    Login::Accepted => Ok(()),
-                    Login::Refused => Err(not_accepted(&pending.user)),
-                };
-            waiting.extend(self.try_each(&mut keys, &pending, &now, start, attempt, Event::Proven)?);
+            let key = LoginKey::pair(&pending.public.to_string(), &kept.private)?;
+            let attempt = |target: &Target| match remote::login(target, &pending.user, &key)? {
+                Login::Accepted => Ok(()),
+                Login::Refused => Err(not_accepted(&pending.user)),
+            };
+            waiting.extend(self.try_each(&mut keys, &pending, &now, attempt, Event::Proven)?);
         }
         if !waiting.is_empty() {
             return Ok(Some(waiting));

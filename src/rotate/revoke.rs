@@ -3,7 +3,7 @@
 use crate::base::{Error, Result, UserName};
 use crate::grants;
 use crate::keys::{State, UserKey, UserKeys};
-use crate::remote::{self, Agent, Login};
+use crate::remote::{self, Login, LoginKey, Target};
 use crate::rotate::hosts::Waiting;
 use crate::rotate::{Event, Rotation, make::is_half_of, store::archived_until};
 use crate::source::{KeptKey, KeyRecord};
@@ -29,14 +29,11 @@ impl Rotation<'_> {
         let (old_half, new_half) = (take(&old)?, take(&new)?);
 
         let (now, mut waiting) = self.open(&old);
-        let start = |memory: &_| {
-            let old_agent = Agent::start(memory, "old", &old_half.private, &old.public.to_string())?;
-            Ok((old_agent, Agent::start(memory, "new", &new_half.private, &new.public.to_string())?))
-        };
-        let attempt = |address: &str, (old_agent, new_agent): &(Agent, Agent)| {
-            is_gone(address, (&old, old_agent), (&new, new_agent))
-        };
-        waiting.extend(self.try_each(&mut keys, &old, &now, start, attempt, Event::Refused)?);
+        // Of the old key the public half is enough: the host says whether it would accept it.
+        let old_key = LoginKey::public(&old.public.to_string())?;
+        let new_key = LoginKey::pair(&new.public.to_string(), &new_half.private)?;
+        let attempt = |target: &Target| is_gone(target, (&old, &old_key), (&new, &new_key));
+        waiting.extend(self.try_each(&mut keys, &old, &now, attempt, Event::Refused)?);
         if !waiting.is_empty() {
             return Ok(Some(waiting));
         }
@@ -63,11 +60,15 @@ pub(super) fn still_accepted(user: &UserName) -> Error {
 }
 
 /// Whether a host refuses the old key and accepts the new one.
-fn is_gone(address: &str, (old, old_agent): (&UserKey, &Agent), (new, new_agent): (&UserKey, &Agent)) -> Result<()> {
-    if remote::login(address, &old.user, &old.public.fingerprint(), old_agent)? == Login::Accepted {
+fn is_gone(
+    target: &Target,
+    (old, old_key): (&UserKey, &LoginKey),
+    (new, new_key): (&UserKey, &LoginKey),
+) -> Result<()> {
+    if remote::login(target, &old.user, old_key)? == Login::Accepted {
         return Err(still_accepted(&old.user));
     }
-    if remote::login(address, &new.user, &new.public.fingerprint(), new_agent)? == Login::Refused {
+    if remote::login(target, &new.user, new_key)? == Login::Refused {
         return Err(Error::new("it does not accept the new key any more")
             .hint(format!("`pkeys rotate --abort {}` goes back to the old key", new.user)));
     }

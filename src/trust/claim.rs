@@ -105,7 +105,7 @@ impl Claim {
 impl fmt::Display for Claim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Signer { name, key } => write!(f, "+ signer {name} {}", fingerprint(key)),
+            Self::Signer { name, key } => write!(f, "+ signer {name} {}", key_fingerprint(key)),
             Self::Operator { name, recipient } => write!(f, "+ operator {name} {recipient}"),
             Self::BreakGlass { recipient } => write!(f, "+ break-glass recipient {recipient}"),
             Self::Vault { store, vault } => write!(f, "+ vault {vault} of {store}"),
@@ -115,7 +115,7 @@ impl fmt::Display for Claim {
             Self::Key { user, line, .. } => {
                 let options = line.find("ssh-").or_else(|| line.find("ecdsa-")).or_else(|| line.find("sk-"));
                 let options = line.get(..options.unwrap_or(0)).unwrap_or_default().trim();
-                write!(f, "+ key {} for {user}", fingerprint(line))?;
+                write!(f, "+ key {} for {user}", key_fingerprint(line))?;
                 if options.is_empty() { Ok(()) } else { write!(f, " with {options}") }
             }
         }
@@ -123,7 +123,7 @@ impl fmt::Display for Claim {
 }
 
 /// The fingerprint of the public key in a line; the line itself if there is none.
-fn fingerprint(line: &str) -> String {
+pub fn key_fingerprint(line: &str) -> String {
     let words: Vec<_> = line.split_ascii_whitespace().collect();
     let key = words.windows(2).find_map(|pair| ssh_key::PublicKey::from_openssh(&pair.join(" ")).ok());
     key.map_or_else(|| line.to_owned(), |key| key.fingerprint(ssh_key::HashAlg::Sha256).to_string())

@@ -184,30 +184,31 @@ impl Pins {
         self.change(|pinned| pinned.forget(&gone))
     }
 
-    /// Removes claims that a signed file has made unnecessary, and notes which bundles were rendered or seen in this clone.
+    /// Notes which bundles were seen or rendered in this clone, and removes claims that a signed file has made unnecessary:
+    /// all about the hosts whose bundle is up to date, and those named.
     ///
     /// # Errors
     /// If the file cannot be written.
     pub fn settle<'a>(
         &mut self,
-        rendered: &[(HostName, u64, String)],
+        bundles: &[(HostName, u64, String)],
+        up_to_date: &BTreeSet<HostName>,
         signed: impl IntoIterator<Item = &'a Claim>,
     ) -> Result<()> {
         let signed: BTreeSet<_> = signed.into_iter().map(Claim::pin).collect();
-        let hosts: BTreeSet<&str> = rendered.iter().map(|(host, ..)| host.as_str()).collect();
         let stale = |line: &String| {
             let host = line.strip_prefix(HOST_PREFIX).and_then(|rest| rest.split_once(' '));
-            host.is_some_and(|(host, _)| hosts.contains(host)) || signed.contains(line)
+            host.is_some_and(|(host, _)| up_to_date.contains(host)) || signed.contains(line)
         };
         let seen = |(host, generation, sha256): &(HostName, u64, String)| {
             self.generation(host) >= *generation && self.has_seen(host, sha256)
         };
-        if rendered.iter().all(seen) && !self.pinned.accepted.iter().any(stale) {
+        if bundles.iter().all(seen) && !self.pinned.accepted.iter().any(stale) {
             return Ok(());
         }
         self.change(|pinned| {
             pinned.accepted.retain(|line| !stale(line));
-            for (host, generation, sha256) in rendered {
+            for (host, generation, sha256) in bundles {
                 pinned.hosts.entry(host.clone()).or_default().note(*generation, Some(sha256));
             }
         })
