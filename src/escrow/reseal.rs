@@ -132,7 +132,7 @@ pub fn reseal(opened: &Opened, locked: &mut Repository, plan: &Reseal, with_unpr
     grants::save_manifest_in_emergency(locked, &edit)?;
     bundle::write(&locked.bundle(host), &Signed { manifest, signature }, &payload)?;
     let mut pins = locked.pins()?;
-    if pins.is_empty() { Ok(()) } else { pins.settle(&[seen], &[]) }
+    if pins.is_empty() { Ok(()) } else { pins.settle(&[seen], &BTreeSet::new(), &[]) }
 }
 
 impl Login {
