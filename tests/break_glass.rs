@@ -7,7 +7,7 @@ mod fleet;
 mod page;
 
 use common::{Ran, Sandbox, root, run_command};
-use page::{between, rows};
+use page::{anchors, between, rows};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -54,7 +54,17 @@ fn repository(memory: &Memory) -> (Sandbox, String) {
 /// What a person types of a sheet.
 fn typed(sheet: &Path) -> String {
     let page = std::fs::read_to_string(sheet).unwrap();
-    rows(&page).iter().map(|(label, groups, sum)| format!("{label} {groups} {sum}\n")).collect()
+    rows(&page).iter().map(|(label, groups, sum)| format!("{label} {groups} {sum}\n")).collect::<String>()
+        + &anchors(&page)
+}
+
+/// The same of a sheet that was printed before there were lines about signers.
+fn key_lines(typed: &str) -> String {
+    typed
+        .lines()
+        .filter(|line| line.starts_with(|c: char| c.is_ascii_digit()))
+        .map(|line| format!("{line}\n"))
+        .collect()
 }
 
 /// A clone on another machine: nothing of the operator's is there.
@@ -64,7 +74,6 @@ fn clone(sandbox: &Sandbox) -> Sandbox {
     std::fs::remove_dir_all(other.repo()).unwrap_or_default();
     std::fs::rename(other.path("copy"), other.repo()).unwrap();
     assert!(!other.path("config/identity.txt").exists());
-    other.accept();
     other
 }
 
@@ -74,7 +83,7 @@ fn alone(sandbox: &Sandbox, arguments: &[&str], typed: &str) -> Ran {
 
 fn identity(typed: &str) -> String {
     let groups: String =
-        typed.lines().flat_map(|line| line.split(' ').skip(1).take(line.split(' ').count() - 2)).collect();
+        key_lines(typed).lines().flat_map(|line| line.split(' ').skip(1).take(line.split(' ').count() - 2)).collect();
     format!("AGE-SECRET-KEY-1{groups}")
 }
 
@@ -367,8 +376,14 @@ fn a_host_that_lost_its_key_is_brought_back_without_any_operator() {
     let (sandbox, typed) = repository(&memory);
     let other = clone(&sandbox);
     let (new, public) = other.ssh_key("new", "ed25519");
-    let said = alone(&other, &["reseal", "web", "--recipient", &public], &typed);
+    let arguments = ["reseal", "web", "--recipient", &public];
+    alone(&other, &arguments, &typed).bad("there is no terminal to confirm this at", "--yes");
+    let said = alone(&other, &[&arguments[..], &["--yes"]].concat(), &typed);
     assert!(said.out.contains("resealed web generation ") && said.err.contains("pkeys-activate install"), "{said:?}");
+    // The machine goes on having no pins, until it accepts what the sheet has led to.
+    assert!(!other.path("config/fleets").exists());
+    let accept = said.err.split_once("`pkeys trust accept ").unwrap().1.split('`').next().unwrap();
+    other.pkeys(&["trust", "accept", accept]).good();
     other.pkeys(&["verify", "web"]).good();
     // Signed by the break-glass signing key, says ssh-keygen.
     let text = String::from_utf8(other.read("pkeys.toml")).unwrap();
@@ -384,8 +399,9 @@ fn a_host_that_lost_its_key_is_brought_back_without_any_operator() {
     std::fs::create_dir_all(machine.join("etc")).unwrap();
     std::fs::create_dir_all(machine.join("var/lib/pkeys")).unwrap();
     std::fs::copy(&new, machine.join("etc/key")).unwrap();
+    let fleet = text.lines().find_map(|line| line.strip_prefix("fleet = \"")).unwrap().split('"').next();
     let spec = serde_json::json!({ "version": 1, "host": "web", "bundles": ["/var/lib/pkeys/bundle"],
-        "identities": ["/etc/key"], "trustedSigners": [signer] });
+        "identities": ["/etc/key"], "trustedSigners": [signer], "fleet": fleet });
     std::fs::write(machine.join("spec.json"), spec.to_string()).unwrap();
     run_command(
         Command::new("cp").arg("-r").arg(other.repo().join("bundles/web")).arg(machine.join("var/lib/pkeys/bundle")),

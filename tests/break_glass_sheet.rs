@@ -8,13 +8,18 @@ mod page;
 use bech32::{Bech32, Hrp, primitives::decode::CheckedHrpstring};
 use common::{Sandbox, run, run_command};
 use page::{between, rows};
-use pkeys::break_glass::{About, BreakGlassIdentity, COMBINE, Share, combine, key_sheet, share_sheet, split};
+use pkeys::break_glass::{About, Anchor, BreakGlassIdentity, COMBINE, Share, combine, key_sheet, share_sheet, split};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const ABOUT: About = About { label: "Müller & Söhne <infrastructure>", date: "2026-11-23" };
 /// As wide as a label can be.
 const WIDE: About = About { label: "WWWWWWWWWWWWWWWWWWWWWWWWWWWWWW WWWWWWWWWWWWWWWWWWWWWWWWWWWWW", date: "2026-11-23" };
+
+fn anchor() -> Anchor {
+    let signer = "SHA256:uNiVztksCsDhcc0u9e8BrrftZ1T9AmzvlAxVTb7Z0BE".to_owned();
+    Anchor { fleet: pkeys::base::FleetId::random(), signer }
+}
 
 fn text(secret: &pkeys::base::SecretBytes) -> String {
     secret.expose_str().unwrap().to_owned()
@@ -65,8 +70,8 @@ fn each_sheet_is_one_page_of_a4_and_letter_and_its_code_is_read_back() {
     for (key, about) in keys.iter().flat_map(|key| [(key, ABOUT), (key, WIDE)]) {
         let share = split(key, 3, 5).unwrap().remove(1);
         let sheets = [
-            (key_sheet(key, &about).unwrap(), text(key.text())),
-            (share_sheet(&share, key.recipient(), &about).unwrap(), text(&share.text())),
+            (key_sheet(key, &anchor(), &about).unwrap(), text(key.text())),
+            (share_sheet(&share, key.recipient(), &anchor(), &about).unwrap(), text(&share.text())),
         ];
         for (sheet, secret) in &sheets {
             for paper in ["A4", "letter"] {
@@ -109,7 +114,7 @@ fn follow(sandbox: &Sandbox, page: &str, typed: &str) -> String {
     let open = page.split_once("<dl id=\"open\"").unwrap().1.split_once("</dl>").unwrap().0;
     let mut lines = between(open, "<dt", "</dt>");
     let tidy = lines.pop().unwrap();
-    let look = "cat $D/secrets/token; stat -c ' %a' $D/secrets/token $D/key | tr -d '\\n'; echo".to_owned();
+    let look = "cat $D/secrets/token; stat -c ' %a' $D/secrets/token $D/key | tr -d '\\n'; stat -c ' %a' $D".to_owned();
     let script =
         [&[between(page, "<pre id=\"type\"", "</pre>").remove(0)][..], &lines, &[look, tidy]].concat().join("\n");
     let script = script.replace("HOST", "web").replace("NAME", "token").replace("PATH", "users/ann");
@@ -119,13 +124,13 @@ fn follow(sandbox: &Sandbox, page: &str, typed: &str) -> String {
     seen
 }
 
-const SEEN: &str = "hunter2users/\nusers/ann\nthe key of annhunter2 400 600\n";
+const SEEN: &str = "hunter2users/\nusers/ann\nthe key of annhunter2 400 600 700\n";
 
 #[test]
 fn debians_age_and_tar_open_everything_with_what_is_typed_from_the_key_sheet() {
     let key = BreakGlassIdentity::generate().unwrap();
     let sandbox = repository(&key);
-    let page = text(&key_sheet(&key, &ABOUT).unwrap());
+    let page = text(&key_sheet(&key, &anchor(), &ABOUT).unwrap());
     // In small letters and with spaces, as it is comfortable.
     let typed: String = rows(&page).iter().map(|(_, groups, _)| groups.to_lowercase() + "\n").collect();
     assert_eq!(follow(&sandbox, &page, &typed), format!("{}\n{SEEN}", key.recipient()));
@@ -148,7 +153,7 @@ fn python_age_and_tar_open_everything_with_what_the_holders_type_from_their_shee
     let sandbox = repository(&key);
     let shares = split(&key, 3, 5).unwrap();
     let pages: Vec<_> =
-        shares.iter().map(|share| text(&share_sheet(share, key.recipient(), &ABOUT).unwrap())).collect();
+        shares.iter().map(|share| text(&share_sheet(share, key.recipient(), &anchor(), &ABOUT).unwrap())).collect();
     let lines = |page: &String| rows(page).iter().map(|(l, g, s)| format!("{l} {g} {s}\n")).collect::<String>();
     let typed = lines(&pages[4]).to_lowercase() + &lines(&pages[1]) + &lines(&pages[2]);
     assert_eq!(follow(&sandbox, &pages[1], &typed), format!("{}\n{SEEN}", key.recipient()));
@@ -164,16 +169,26 @@ fn python_age_and_tar_open_everything_with_what_the_holders_type_from_their_shee
 
 #[test]
 fn ssh_keygen_says_who_signed_as_the_sheet_says() {
-    let key = BreakGlassIdentity::generate().unwrap();
-    let sandbox = repository(&key);
-    let page = text(&key_sheet(&key, &ABOUT).unwrap());
-    let bundle = sandbox.repo().join("bundles/web");
-    let public = std::fs::read_to_string(sandbox.path("config/signing-key.pub")).unwrap();
-    std::fs::write(bundle.join("signers"), format!("ann {public}")).unwrap();
-    let script = between(&page, "<pre id=\"verify\"", "</pre>").remove(0).replace("NAME", "ann");
-    let said = run_command(sandbox.command_of("sh").args(["-ec", &script]).current_dir(&bundle), b"").good();
+    let sandbox = Sandbox::new();
+    sandbox.host("web", &[]);
+    sandbox.secret("token", b"hunter2", &["web"]);
+    let memory = tempfile::tempdir_in("/dev/shm").unwrap();
+    let sheets = memory.path().join("sheets");
+    sandbox.pkeys(&["break-glass", "init", "--yes", "--sheets", sheets.to_str().unwrap()]).good();
+    let page = std::fs::read_to_string(sheets.join("sheet.html")).unwrap();
+    let set: serde_json::Value = serde_json::from_slice(&sandbox.read("break-glass/trust.json")).unwrap();
+    std::fs::write(memory.path().join("signers"), format!("ann {}\n", set["signers"]["ann"].as_str().unwrap()))
+        .unwrap();
+    let script = between(&page, "<pre id=\"verify\"", "</pre>").remove(0).replace("NAME", "ann").replace("HOST", "web");
+    let mut shell = sandbox.command_of("sh");
+    let said = run_command(shell.env("D", memory.path()).args(["-ec", script.trim_start_matches('>')]), b"").good();
     let manifest: serde_json::Value = serde_json::from_slice(&sandbox.read("bundles/web/manifest.json")).unwrap();
-    assert!(said.starts_with(manifest["payload"]["sha256"].as_str().unwrap()), "{said}");
+    let mut lines = said.lines();
+    let first = lines.next().unwrap();
+    assert!(first.starts_with("Good \"pkeys-trust\" signature with"), "{said}");
+    let signer = first.rsplit(' ').next().unwrap();
+    assert!(page.contains(&format!("<span class=\"public\">{signer}</span>")), "{first}");
+    assert!(lines.next().unwrap().starts_with(manifest["payload"]["sha256"].as_str().unwrap()), "{said}");
     assert!(said.contains("Good \"pkeys-bundle\" signature for ann"), "{said}");
 }
 

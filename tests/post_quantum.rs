@@ -83,7 +83,7 @@ fn a_post_quantum_host_and_break_glass_go_from_end_to_end() {
     age(&sandbox, &["-pq", "-o", file.to_str().unwrap()], b"").good();
     age(&sandbox, &["-y", file.to_str().unwrap(), "-o", again.to_str().unwrap()], b"").good();
     let recipient = std::fs::read_to_string(&again).unwrap();
-    let reseal = ["break-glass", "reseal", "web", "--recipient", recipient.trim()];
+    let reseal = ["break-glass", "reseal", "web", "--yes", "--recipient", recipient.trim()];
     sandbox.pkeys_with(&reseal, typed(&page).as_bytes()).good();
     let payload = sandbox.repo().join("bundles/web/secrets.age");
     let tar = age(&sandbox, &["-d", "-i", file.to_str().unwrap(), payload.to_str().unwrap()], b"").good();

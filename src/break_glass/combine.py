@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Puts a break-glass key together from its shares, without pkeys. Needs Python 3.6 and nothing else.
 
-    D=$(mktemp -d -p /dev/shm); python3 combine.py > $D/key
+    umask 077; D=$(mktemp -d -p /dev/shm); python3 combine.py > $D/key
 
+Before you run it, compare `sha256sum combine.py` with the sheets: a repository's copy can be replaced.
 Type the lines of the shares as they stand on their sheets (2.1 QQQQQ ... 7F3A), or scan the codes (PKEYS-SHARE-1...);
 end with Ctrl-D. The format: docs/break-glass.md of pkeys.
 """
@@ -51,7 +52,8 @@ def read_shares(lines):
     whole, parts = [], {}
     for line in lines:
         words = line.upper().split()
-        if not words:
+        # The lines about signers are for pkeys.
+        if not words or words[0].rstrip(".:)") in ("F", "S1", "S2"):
             continue
         if words[0].startswith("PKEYS-"):
             whole.append("".join(words).split("1", 1)[-1])

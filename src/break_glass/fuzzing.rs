@@ -1,6 +1,6 @@
 //! Fuzzing of what a person types or scans on the worst day.
 
-use super::{Input, Share, combine, parse_input};
+use super::{Anchor, Input, Share, TypedAnchor, combine, parse_input};
 use crate::base::SecretBytes;
 use crate::fuzzing::{discreet, each};
 
@@ -9,6 +9,11 @@ use crate::fuzzing::{discreet, each};
 pub fn break_glass(bytes: &[u8]) {
     each(bytes, |bytes| {
         let given = SecretBytes::copy_of(bytes);
+        match TypedAnchor::take(&given) {
+            Err(error) => discreet(&error),
+            Ok((TypedAnchor { fleet: Some(fleet), signer: Some(signer) }, _)) => of_anchor(Anchor { fleet, signer }),
+            Ok(_) => {}
+        }
         match parse_input(&given) {
             Err(error) => discreet(&error),
             Ok(Input::Locked(file)) => assert_eq!(file, given),
@@ -21,6 +26,13 @@ pub fn break_glass(bytes: &[u8]) {
     });
 }
 
+fn of_anchor(anchor: Anchor) {
+    let typed = anchor.lines().map(|(label, groups, sum)| format!("{label} {groups} {sum}\n")).concat();
+    let (again, rest) = TypedAnchor::take(&SecretBytes::copy_of(typed.as_bytes())).expect("what was printed is read");
+    assert_eq!(again, TypedAnchor { fleet: Some(anchor.fleet), signer: Some(anchor.signer) });
+    assert!(rest.is_empty());
+}
+
 fn of_shares(shares: &[Share]) {
     for share in shares {
         let again = Share::parse(share.text().expose_str().expect("it is ASCII")).expect("what was written is read");
@@ -30,7 +42,7 @@ fn of_shares(shares: &[Share]) {
     match combine(shares) {
         Err(error) => discreet(&error),
         Ok(key) => {
-            assert!(shares.iter().all(|share| share.fingerprint() == key.fingerprint()));
+            assert!(shares.iter().all(|share| share.is_of(key.recipient())));
             assert!(shares.len() >= usize::from(shares[0].threshold()));
         }
     }

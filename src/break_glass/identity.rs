@@ -115,12 +115,18 @@ fn prefix(post_quantum: bool) -> &'static str {
     if post_quantum { hybrid::IDENTITY } else { PREFIX }
 }
 
-/// Eight hexadecimal digits that name a break-glass identity: the start of the SHA-256 of its recipient, which is
-/// public, so that they say nothing of the key.
+/// Names a break-glass identity for comparison by eye: the first 128 bits of the SHA-256 of its recipient, in groups of four
+/// hexadecimal digits. Public: it says nothing of the key.
 pub fn fingerprint(recipient: &Recipient) -> String {
-    let mut digits = sha256_hex(recipient.to_string().as_bytes());
-    digits.truncate(8);
-    digits
+    let digits = sha256_hex(recipient.to_string().as_bytes());
+    let groups: Vec<_> = digits.as_bytes()[..32].chunks(4).map(String::from_utf8_lossy).collect();
+    groups.join(" ")
+}
+
+/// The first four bytes of [`fingerprint`], which each share has: they tell slips apart, not forgeries.
+pub(super) fn tag(recipient: &Recipient) -> [u8; 4] {
+    let digits = sha256_hex(recipient.to_string().as_bytes());
+    u32::from_str_radix(&digits[..8], 16).unwrap_or_default().to_be_bytes()
 }
 
 #[cfg(test)]
@@ -176,10 +182,11 @@ mod tests {
     }
 
     #[test]
-    fn the_fingerprint_is_the_start_of_the_recipients_sha256() {
-        // printf %s age1… | sha256sum | cut -c1-8
+    fn the_fingerprint_is_the_first_half_of_the_recipients_sha256() {
+        // printf %s age1… | sha256sum | cut -c1-32 | fold -w4 | xargs
         let recipient = "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p";
-        assert_eq!(fingerprint(&recipient.parse().unwrap()), "cf7e5682");
+        assert_eq!(fingerprint(&recipient.parse().unwrap()), "cf7e 5682 3131 5068 5bf1 6e42 c4ea 48e1");
+        assert_eq!(tag(&recipient.parse().unwrap()), [0xcf, 0x7e, 0x56, 0x82]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! Holds no command and touches no file: all is in memory, and what is secret is wiped. May import `base` and `bundle`.
 
+mod anchor;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod identity;
@@ -12,6 +13,7 @@ mod shares;
 mod sheet;
 mod typed;
 
+pub use anchor::{Anchor, TypedAnchor, parse_signer};
 pub use identity::{BreakGlassIdentity, fingerprint};
 pub use input::{Input, parse_input};
 pub use share::Share;

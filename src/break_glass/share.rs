@@ -4,9 +4,10 @@
 //! Shamir's scheme), and 32 bytes (the y, one for each byte of the key).
 
 use super::BreakGlassIdentity;
+use super::identity::tag;
 use super::lines::{Kind, SHARE, SHARE_PQ};
 use crate::base::{Error, Result, SecretBytes};
-use crate::bundle::bech32;
+use crate::bundle::{Recipient, bech32};
 
 const PREFIX: &str = "pkeys-share-";
 const PREFIX_PQ: &str = "pkeys-share-pq-";
@@ -45,8 +46,7 @@ impl Share {
     /// A share of a key. `point` is Shamir's x and, behind it, the 32 y.
     pub(super) fn new(key: &BreakGlassIdentity, threshold: u8, count: u8, point: &[u8]) -> Result<Self> {
         let mut bytes = SecretBytes::with_capacity(BYTES);
-        let name = u32::from_str_radix(&key.fingerprint(), 16).unwrap_or_default();
-        for part in [&name.to_be_bytes()[..], &[threshold, count], point] {
+        for part in [&tag(key.recipient())[..], &[threshold, count], point] {
             bytes.extend(part);
         }
         let post_quantum = key.is_post_quantum();
@@ -72,9 +72,16 @@ impl Share {
         if self.post_quantum { &SHARE_PQ } else { &SHARE }
     }
 
-    /// The fingerprint of the key that it is a share of.
+    /// The start of the fingerprint of the key that it is a share of, as the sheets have it.
     pub fn fingerprint(&self) -> String {
-        self.bytes.expose()[..4].iter().map(|byte| format!("{byte:02x}")).collect()
+        let bytes = self.bytes.expose();
+        format!("{:02x}{:02x} {:02x}{:02x}…", bytes[0], bytes[1], bytes[2], bytes[3])
+    }
+
+    /// Whether it says that it is a share of the key with this recipient. It may be wrong: 32 bits of a fingerprint are
+    /// compared.
+    pub fn is_of(&self, recipient: &Recipient) -> bool {
+        self.bytes.expose()[..4] == tag(recipient)
     }
 
     /// How many shares open the key.

@@ -93,7 +93,7 @@ fn interpolate(shares: &[&Share]) -> Option<BreakGlassIdentity> {
     points.iter_mut().for_each(Zeroize::zeroize);
     let first = shares.first()?;
     let key = BreakGlassIdentity::from_scalar(scalar.ok()?.expose(), first.is_post_quantum()).ok()?;
-    (key.fingerprint() == first.fingerprint()).then_some(key)
+    first.is_of(key.recipient()).then_some(key)
 }
 
 #[cfg(test)]

@@ -30,4 +30,6 @@ pub use recipient::{Recipient, check_mixture};
 pub use replaces::{REPLACES, Replaces};
 #[cfg(feature = "operator")]
 pub(crate) use signature::rsa_private_key;
-pub use signature::{NAMESPACE, STATEMENT_NAMESPACE, Signers, public_key, sign, sign_as};
+pub use signature::{
+    NAMESPACE, STATEMENT_NAMESPACE, Signers, TRUST_NAMESPACE, claimed_signer, public_key, sign, sign_as,
+};

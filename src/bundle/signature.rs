@@ -8,6 +8,8 @@ use ssh_key::{Algorithm, HashAlg, LineEnding, PrivateKey, PublicKey, Signature, 
 pub const NAMESPACE: &str = "pkeys-bundle";
 /// The namespace of a signature on the statement beside a local secret.
 pub const STATEMENT_NAMESPACE: &str = "pkeys-secret";
+/// The namespace of a signature on the trust set that the break-glass sheets lead to.
+pub const TRUST_NAMESPACE: &str = "pkeys-trust";
 
 /// The SSH keys whose signature is trusted.
 #[derive(Clone, Debug)]
@@ -87,6 +89,16 @@ pub fn public_key(line: &str) -> Result<PublicKey> {
         return Err(Error::new("that SSH key is too weak to sign").hint("use an Ed25519 key: `ssh-keygen -t ed25519`"));
     }
     Ok(key)
+}
+
+/// The public key that a signature names as its signer. It proves nothing until the signature is verified.
+///
+/// # Errors
+/// If `signature` is not an armored SSHSIG.
+pub fn claimed_signer(file: &str, signature: &[u8]) -> Result<PublicKey> {
+    let signature =
+        SshSig::from_pem(signature).map_err(|_| Error::new(format!("{file}.sig is not an SSH signature")))?;
+    Ok(PublicKey::from(signature.public_key().clone()))
 }
 
 /// Signs a manifest: the armored text for `manifest.json.sig`.

@@ -4,7 +4,8 @@ use crate::base::HostName;
 use crate::bundle::Recipient;
 pub(super) use crate::cli::args_adopt::{Adopt, From as ImportFrom, Import};
 pub(super) use crate::cli::args_break_glass::{
-    BreakGlass, BreakGlassCommand, BreakGlassKey, BreakGlassNew, BreakGlassOpen,
+    BreakGlass, BreakGlassCommand, BreakGlassKey, BreakGlassNew, BreakGlassOpen, BreakGlassPages, BreakGlassReseal,
+    BreakGlassSheet,
 };
 pub(super) use crate::cli::args_key::{Key, KeyAdd, KeyCommand, Log};
 pub(super) use crate::cli::args_login::{Login, Logout, Server};

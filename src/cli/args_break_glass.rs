@@ -1,6 +1,7 @@
 //! The options of `break-glass`.
 
-use crate::base::{Error, HostName, SecretName, UserName};
+use crate::base::{Error, FleetId, HostName, SecretName, UserName};
+use crate::break_glass::parse_signer;
 use crate::bundle::Recipient;
 use clap::{ArgGroup, Args as ClapArgs, Subcommand};
 use std::path::PathBuf;
@@ -23,15 +24,9 @@ pub(super) enum BreakGlassCommand {
     /// List, print or export what the key opens; needs nothing but this repository
     Open(BreakGlassOpen),
     /// Seal the bundle of a host that lost its key to a new one
-    Reseal {
-        /// The host
-        host: HostName,
-        /// Its new SSH host key, or another recipient
-        #[arg(long, value_name = "KEY")]
-        recipient: Recipient,
-        #[command(flatten)]
-        key: BreakGlassKey,
-    },
+    Reseal(BreakGlassReseal),
+    /// Print the sheet of a key, or the pages of shares, again
+    Sheet(BreakGlassSheet),
     /// Replace the key, after it was used or may be known
     Rotate(BreakGlassNew),
 }
@@ -42,6 +37,48 @@ pub(super) struct BreakGlassKey {
     /// A file with the key, its lines or shares; - for standard input [default: ask, without echo]
     #[arg(long, value_name = "FILE")]
     pub identity: Option<PathBuf>,
+    /// The break-glass signer of the sheet, SHA256:…, as its lines S1 and S2 have it [default: as typed, or as accepted here]
+    #[arg(long, value_name = "FINGERPRINT", value_parser = parse_signer)]
+    pub sheet_signer: Option<String>,
+    /// The fleet id of the sheet, as its line F has it [default: as typed, or as accepted here]
+    #[arg(long, value_name = "ID")]
+    pub fleet: Option<FleetId>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct BreakGlassReseal {
+    /// The host
+    pub host: HostName,
+    /// Its new SSH host key, or another recipient
+    #[arg(long, value_name = "KEY")]
+    pub recipient: Recipient,
+    /// Do not ask; logins that neither the old bundle nor this machine has accepted are left out
+    #[arg(short, long)]
+    pub yes: bool,
+    #[command(flatten)]
+    pub key: BreakGlassKey,
+}
+
+/// Where pages are written, and what they say.
+#[derive(Debug, ClapArgs)]
+pub(super) struct BreakGlassPages {
+    /// Write the pages to print to this new directory, in memory [default: one in memory, unless --output]
+    #[arg(long, value_name = "DIR")]
+    pub sheets: Option<PathBuf>,
+    /// Write the pages to a disk too: the key would stay there
+    #[arg(long, requires = "sheets")]
+    pub on_disk: bool,
+    /// What the pages say that the key is for [default: the repository's directory]
+    #[arg(long, value_name = "TEXT")]
+    pub label: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct BreakGlassSheet {
+    #[command(flatten)]
+    pub pages: BreakGlassPages,
+    #[command(flatten)]
+    pub key: BreakGlassKey,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -56,15 +93,8 @@ pub(super) struct BreakGlassNew {
     /// Write the key to this file, behind a passphrase
     #[arg(long, value_name = "FILE", conflicts_with = "shares")]
     pub output: Option<PathBuf>,
-    /// Write the pages to print to this new directory, in memory [default: one in memory, unless --output]
-    #[arg(long, value_name = "DIR")]
-    pub sheets: Option<PathBuf>,
-    /// Write the pages to a disk too: the key would stay there
-    #[arg(long, requires = "sheets")]
-    pub on_disk: bool,
-    /// What the pages say that the key is for [default: the repository's directory]
-    #[arg(long, value_name = "TEXT")]
-    pub label: Option<String>,
+    #[command(flatten)]
+    pub pages: BreakGlassPages,
     /// Do not ask whether the pages are printed
     #[arg(short, long)]
     pub yes: bool,

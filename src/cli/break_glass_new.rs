@@ -2,8 +2,9 @@
 
 use crate::base::files::{self, Beneath};
 use crate::base::{Error, Result, SecretBytes};
-use crate::break_glass::{About, BreakGlassIdentity, key_sheet, share_sheet, split};
-use crate::cli::args::BreakGlassNew;
+use crate::break_glass::{About, Anchor, BreakGlassIdentity, key_sheet, share_sheet, split};
+use crate::bundle::public_key;
+use crate::cli::args::{BreakGlassNew, BreakGlassPages};
 use crate::cli::context::Context;
 use crate::cli::trust::settle;
 use crate::cli::ui::count;
@@ -53,14 +54,16 @@ fn make(context: &Context, args: &BreakGlassNew, mut repository: Repository, act
         .map_err(|e| e.context("nothing was changed: the policies cannot be read"))?;
     let make = if post_quantum { BreakGlassIdentity::generate_post_quantum } else { BreakGlassIdentity::generate };
     let key = make()?;
-    let hand_out = hand_out(context, args, &repository, &key)?;
+    let signing = new_ssh_key("pkeys break-glass")?;
+    let signer = public_key(&signing.public)?.fingerprint(ssh_key::HashAlg::Sha256).to_string();
+    let anchor = Anchor { fleet: repository.fleet()?.clone(), signer };
+    let hand_out = hand_out(context, args, &repository, &key, &anchor)?;
     if !printed(context, args, &hand_out)? {
         hand_out.iter().try_for_each(|place| files::remove_all(place).map(drop))?;
         context.ui.note("Nothing was changed; the key is forgotten.");
         return Ok(false);
     }
     let keys = context.keys()?;
-    let signing = new_ssh_key("pkeys break-glass")?;
     escrow::enroll(&mut repository, &keys, key.recipient(), &signing, action)?;
     let sources = Sources::new(&repository, &keys);
     let bar = context.ui.progress("encrypting", repository.local_secrets()?.len());
@@ -102,6 +105,7 @@ fn hand_out(
     args: &BreakGlassNew,
     repository: &Repository,
     key: &BreakGlassIdentity,
+    anchor: &Anchor,
 ) -> Result<Vec<PathBuf>> {
     let mut places = Vec::new();
     if let Some(path) = &args.output {
@@ -110,39 +114,55 @@ fn hand_out(
         if !files::write_new(path, &key.locked_file(&passphrase)?, files::PRIVATE)? {
             return Err(Error::new(format!("{} is there already", path.display())).hint("name a new file"));
         }
+        context.ui.note("Keep beside it, for --fleet and --sheet-signer on a machine without pins:");
+        context.ui.note(&format!("  {} {}", anchor.fleet, anchor.signer));
         places.push(path.clone());
     }
-    if args.output.is_none() || args.sheets.is_some() {
-        let pages = pages(args, repository, key)?;
-        let directory = match &args.sheets {
-            Some(directory) => new_directory(directory, args.on_disk)?,
-            None => MemoryDirectory::kept("break-glass")?,
-        };
-        places.push(directory.path().to_owned());
-        let write =
-            |(name, page): &(String, SecretBytes)| files::write(&directory.join(name), page.expose(), files::PRIVATE);
-        if let Err(e) = pages.iter().try_for_each(write) {
-            // Nothing is sealed to this key yet.
-            let _ = std::fs::remove_dir_all(directory.path());
-            return Err(e);
-        }
+    if args.output.is_none() || args.pages.sheets.is_some() {
+        places.push(write_pages(&args.pages, &pages(args, repository, key, anchor)?)?);
     }
     Ok(places)
+}
+
+/// Writes pages into a new directory.
+pub(super) fn write_pages(args: &BreakGlassPages, pages: &[(String, SecretBytes)]) -> Result<PathBuf> {
+    let directory = match &args.sheets {
+        Some(directory) => new_directory(directory, args.on_disk)?,
+        None => MemoryDirectory::kept("break-glass")?,
+    };
+    let write =
+        |(name, page): &(String, SecretBytes)| files::write(&directory.join(name), page.expose(), files::PRIVATE);
+    if let Err(e) = pages.iter().try_for_each(write) {
+        let _ = std::fs::remove_dir_all(directory.path());
+        return Err(e);
+    }
+    Ok(directory.path().to_owned())
+}
+
+/// Calls `make` with what pages say beside the key.
+pub(super) fn with_about<T>(
+    args: &BreakGlassPages,
+    repository: &Repository,
+    make: impl FnOnce(&About) -> Result<T>,
+) -> Result<T> {
+    let root = repository.root().canonicalize().unwrap_or_else(|_| repository.root().into());
+    let name = root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let date = today().to_string();
+    make(&About { label: args.label.as_deref().unwrap_or(&name), date: &date })
 }
 
 fn pages(
     args: &BreakGlassNew,
     repository: &Repository,
     key: &BreakGlassIdentity,
+    anchor: &Anchor,
 ) -> Result<Vec<(String, SecretBytes)>> {
-    let root = repository.root().canonicalize().unwrap_or_else(|_| repository.root().into());
-    let name = root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let date = today().to_string();
-    let about = About { label: args.label.as_deref().unwrap_or(&name), date: &date };
-    let Some(shares) = args.shares else { return Ok(vec![("sheet.html".into(), key_sheet(key, &about)?)]) };
-    let shares = split(key, shares.needed, shares.count)?;
-    let page = |share| share_sheet(share, key.recipient(), &about);
-    shares.iter().map(|share| Ok((format!("share-{}.html", share.number()), page(share)?))).collect()
+    with_about(&args.pages, repository, |about| {
+        let Some(shares) = args.shares else { return Ok(vec![("sheet.html".into(), key_sheet(key, anchor, about)?)]) };
+        let shares = split(key, shares.needed, shares.count)?;
+        let page = |share| share_sheet(share, key.recipient(), anchor, about);
+        shares.iter().map(|share| Ok((format!("share-{}.html", share.number()), page(share)?))).collect()
+    })
 }
 
 /// A directory of one's own for pages that hold a key.

@@ -21,7 +21,11 @@ pub(super) fn run(context: &Context, args: &BreakGlassOpen) -> Result<bool> {
     if let Some(host) = &args.host {
         repository.hosts(std::slice::from_ref(host))?;
     }
-    let opened = Opened::new(&repository, identity(context, &args.key)?)?;
+    let (key, typed) = identity(context, &args.key)?;
+    let opened = Opened::new(&repository, key, &typed)?;
+    if let Err(e) = &opened.trust {
+        context.ui.warn(&format!("who made what is opened here is not proven: {}", e.one_line()));
+    }
     if let Some(user) = &args.ssh {
         log(context, Action::new("break-glass open").text("user", user));
         return shell(context, &opened, user);
@@ -35,7 +39,7 @@ pub(super) fn run(context: &Context, args: &BreakGlassOpen) -> Result<bool> {
         None => Found::Rest(Box::new((&opened, escrow(context, &opened)))),
     };
     match (&args.secret, &args.to) {
-        (Some(name), _) => context.ui.secret(&found.get(name)?).map(|()| true),
+        (Some(name), _) => context.ui.secret(&found.get(context, name)?).map(|()| true),
         (None, Some(directory)) => export(context, &found, &repository, directory),
         (None, None) if args.host.is_some() => list(context, &[("", found.names(&repository)?)]),
         (None, None) => everything(context, &opened, &found),
@@ -72,22 +76,35 @@ impl Found<'_> {
         }
     }
 
-    fn get(&self, name: &SecretName) -> Result<SecretBytes> {
+    fn get(&self, context: &Context, name: &SecretName) -> Result<SecretBytes> {
         let missing = || Error::new(format!("there is no {name}")).hint("`pkeys break-glass open` lists what there is");
         match self {
             Self::Bundle(bundle) => bundle.get(name).map(SecretBytes::copy_of).ok_or_else(missing),
             Self::Rest(rest) => match rest.1.as_ref().and_then(|escrow| escrow.get(name)) {
                 Some(bytes) => Ok(SecretBytes::copy_of(bytes)),
-                None if files::exists(&rest.0.repository.secret_file(name))? => rest.0.local(name),
+                None if files::exists(&rest.0.repository.secret_file(name))? => local(context, rest.0, name),
                 None => Err(missing()),
             },
         }
     }
 }
 
+/// A local secret. Warns if nobody who is trusted vouches for it.
+fn local(context: &Context, opened: &Opened, name: &SecretName) -> Result<SecretBytes> {
+    if let Err(e) = opened.version(name)
+        && opened.trust.is_ok()
+    {
+        context.ui.warn(&format!("who wrote {name}.age is not proven: {}", e.one_line()));
+    }
+    opened.local(name)
+}
+
 fn of_host(context: &Context, opened: &Opened, host: &crate::base::HostName) -> Result<OpenBundle> {
     let (bundle, authentic) = opened.bundle(host)?;
-    if let Err(e) = authentic {
+    // Where nothing says whom to trust, it was said for all bundles.
+    if let Err(e) = authentic
+        && opened.trust.is_ok()
+    {
         context.ui.warn(&format!("who made the bundle of {host} is not proven: {}", e.one_line()));
     }
     Ok(bundle)
@@ -134,7 +151,7 @@ fn export(context: &Context, found: &Found, repository: &Repository, directory: 
     }
     let names = found.names(repository)?;
     let new = files::new_directory(directory)?;
-    let write = |name| files::write(&new.join(name), found.get(name)?.expose(), files::PRIVATE);
+    let write = |name| files::write(&new.join(name), found.get(context, name)?.expose(), files::PRIVATE);
     if let Err(e) = names.iter().try_for_each(write) {
         // Some of the values without the others are of no use to anybody who is in a hurry.
         let _ = std::fs::remove_dir_all(directory);

@@ -18,6 +18,7 @@ mod break_glass_drill;
 mod break_glass_new;
 mod break_glass_open;
 mod break_glass_reseal;
+mod break_glass_sheet;
 mod check;
 mod command_line;
 mod context;

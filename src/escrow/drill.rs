@@ -1,15 +1,16 @@
 //! A drill: would the break-glass key really open everything, as it is now?
 
-use crate::base::{Error, HostName, Result, SecretBytes, SecretName, files};
-use crate::bundle::{MAX_PAYLOAD, Recipient, sha256_hex};
+use crate::base::{Error, HostName, Result, SecretBytes, SecretName};
+use crate::bundle::Recipient;
 use crate::escrow::refresh::{self, Escrow};
-use crate::escrow::{Opened, contents};
-use crate::grants::Trusted;
+use crate::escrow::trust_file::differences;
+use crate::escrow::{Opened, TrustFile, check_combine, compare_trust, contents, pinned_anchor, write_trust};
 use crate::keys::{PublicHalf, UserKeys};
 use crate::manifest::{Origin, Repository};
 use crate::operator::public_half;
 use crate::render::{self, Wanted};
 use crate::source::Reference;
+use crate::trust::Claim;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What was tried.
@@ -28,6 +29,33 @@ pub struct Finding {
     pub what: String,
     /// Why, and what to do.
     pub error: Error,
+}
+
+/// What became of the signed trust set.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Renewed {
+    /// It was up to date, or this machine cannot tell.
+    No,
+    /// It was signed anew, with these changes.
+    Written(Vec<String>),
+}
+
+/// Signs the trust set anew if it is not the one that this machine has accepted. The repository is locked.
+///
+/// # Errors
+/// If something in `pkeys.toml` is not accepted, or the signing key cannot be opened.
+pub fn renew_trust(opened: &Opened) -> Result<Renewed> {
+    let repository = opened.repository;
+    let Some(anchor) = pinned_anchor(repository)? else { return Ok(Renewed::No) };
+    let changes = match compare_trust(repository)? {
+        None | Some(TrustFile::Current) => return Ok(Renewed::No),
+        Some(TrustFile::Missing) => Vec::new(),
+        Some(TrustFile::Stale(changes)) => changes,
+        // Replaced, or of a run that was killed in between: the pins say what is right.
+        Some(TrustFile::Invalid(e)) => vec![e.message().to_owned()],
+    };
+    write_trust(repository, &opened.signing_key_of(&anchor.signer)?)?;
+    Ok(Renewed::Written(changes))
 }
 
 /// Opens everything with the break-glass identity, and compares it with what the repository says. Asks nobody and reads no
@@ -49,14 +77,38 @@ pub fn drill(opened: &Opened, tell: &dyn Fn()) -> Drill {
         }
         Err(error) => drill.findings.push(Finding { what: "secrets".into(), error }),
     }
-    if let Err(error) = opened.signing_key() {
-        drill.findings.push(Finding { what: "signing key".into(), error });
+    let others = [
+        ("trust set", trust(opened)),
+        // Of a machine that does not know whose it must be, the trust set says so already.
+        ("signing key", opened.trust().map_or(Ok(()), |_| opened.signing_key().map(drop))),
+        ("break-glass", check_combine(opened.repository)),
+    ];
+    for (what, result) in others {
+        drill.findings.extend(result.err().map(|error| Finding { what: what.into(), error }));
     }
     match escrow(opened, &mut drill) {
         Ok(()) => tell(),
         Err(error) => drill.findings.push(Finding { what: "escrow".into(), error }),
     }
     drill
+}
+
+/// Whether the signed trust set says what `pkeys.toml` says.
+fn trust(opened: &Opened) -> Result<()> {
+    let trust = opened.trust()?;
+    match compare_trust(opened.repository)? {
+        Some(TrustFile::Invalid(e)) => return Err(e),
+        Some(_) => return Ok(()),
+        None => {}
+    }
+    let named: BTreeSet<_> =
+        opened.repository.manifest().fleet_claims().into_iter().filter(Claim::is_of_trust_set).collect();
+    let differences = differences(&trust.set.claims(), &named);
+    if differences.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(format!("pkeys.toml differs from the signed trust set: {}", differences.join(", ")))
+        .hint("run the drill on a machine that has accepted it: that signs it"))
 }
 
 impl Drill {
@@ -79,14 +131,14 @@ fn local_secrets(repository: &Repository) -> Result<BTreeSet<SecretName>> {
 
 fn bundle(opened: &Opened, host: &HostName) -> Result<()> {
     let repository = opened.repository;
-    let old = render::verify(repository, &Trusted::of(repository)?, host)?.manifest;
+    let old = render::verify(repository, &opened.trust()?.trusted, host)?.manifest;
     opened.bundle(host)?.1?;
     let again = |e: Error| e.hint(format!("`pkeys render {host}`"));
     let wanted = Wanted::of(repository.manifest(), &UserKeys::load(repository)?, host)?;
     // Versions of 1Password are known there only; those of local files are known here.
     let mut versions = wanted.rendered_versions(&old);
     for (name, secret) in &wanted.secrets {
-        if let Some(version) = local_version(repository, &secret.origin)? {
+        if let Some(version) = local_version(opened, &secret.origin).map_err(|e| e.context(format!("secret {name}")))? {
             versions.insert(name.clone(), version);
         }
     }
@@ -99,10 +151,9 @@ fn bundle(opened: &Opened, host: &HostName) -> Result<()> {
 }
 
 /// The version of a local age file; `None` for what is elsewhere.
-fn local_version(repository: &Repository, origin: &Origin) -> Result<Option<String>> {
+fn local_version(opened: &Opened, origin: &Origin) -> Result<Option<String>> {
     let Reference::Age(name) = &origin.reference else { return Ok(None) };
-    let file = files::read(&repository.secret_file(name), MAX_PAYLOAD)?;
-    Ok(file.map(|bytes| format!("sha256:{}", sha256_hex(&bytes))))
+    Ok(opened.version(name)?.map(|version| version.0))
 }
 
 fn escrow(opened: &Opened, drill: &mut Drill) -> Result<()> {
@@ -117,7 +168,7 @@ fn escrow(opened: &Opened, drill: &mut Drill) -> Result<()> {
     for (name, origin) in &wanted {
         let (reference, version) = &public.keys[name];
         let moved = *reference != origin.reference.to_string();
-        if moved || local_version(repository, origin)?.is_some_and(|now| now != *version) {
+        if moved || local_version(opened, origin)?.is_some_and(|now| now != *version) {
             return Err(stale(format!("{name} has changed since")));
         }
     }

@@ -2,11 +2,13 @@
 
 use crate::base::files::{self, Beneath};
 use crate::base::{Error, HostName, Result, SecretBytes, SecretName};
-use crate::bundle::{self, Authentic, Identity, MAX_PAYLOAD, OpenBundle, Signed};
-use crate::escrow::{ESCROW, enroll, file};
-use crate::grants::Trusted;
+use crate::break_glass::{TypedAnchor, fingerprint};
+use crate::bundle::{self, Authentic, Identity, MAX_PAYLOAD, OpenBundle, Signed, Signers};
+use crate::escrow::{ESCROW, enroll, file, refresh, trust::Trust};
+use crate::grants::statement;
 use crate::manifest::Repository;
-use ssh_key::PrivateKey;
+use crate::source::Version;
+use ssh_key::{HashAlg, PrivateKey};
 
 /// A repository, and an identity that opens it.
 pub struct Opened<'a> {
@@ -14,19 +16,23 @@ pub struct Opened<'a> {
     pub repository: &'a Repository,
     /// The identity; the only one that is tried.
     pub identity: [Identity; 1],
+    /// Whom to trust, or why that is not known: then what opens is opened all the same, and nothing is signed.
+    pub trust: Result<Trust>,
 }
 
 impl<'a> Opened<'a> {
-    /// With an identity that is a break-glass recipient of the repository.
+    /// With an identity that is a break-glass recipient, and what was typed of the sheet's lines about signers.
     ///
     /// # Errors
-    /// When it is not.
-    pub fn new(repository: &'a Repository, identity: Identity) -> Result<Self> {
-        let known = super::refresh::recipients(repository)?;
+    /// If it is not one.
+    pub fn new(repository: &'a Repository, identity: Identity, typed: &TypedAnchor) -> Result<Self> {
+        let trust = Trust::establish(repository, typed);
+        let mut known = refresh::recipients(repository)?;
+        known.extend(trust.iter().flat_map(|trust| trust.recipients.iter().cloned()));
         if known.iter().any(|recipient| identity.public() == Some(recipient.id())) {
-            return Ok(Self { repository, identity: [identity] });
+            return Ok(Self { repository, identity: [identity], trust });
         }
-        let names: Vec<_> = known.iter().map(crate::break_glass::fingerprint).collect();
+        let names: Vec<_> = known.iter().map(fingerprint).collect();
         Err(match names.is_empty() {
             true => Error::new("pkeys.toml names no break-glass recipient").hint("`pkeys break-glass init` makes one"),
             false => Error::new("that key is no break-glass recipient of pkeys.toml")
@@ -34,16 +40,24 @@ impl<'a> Opened<'a> {
         })
     }
 
-    /// A host's bundle, opened. Says too whether a signer of `pkeys.toml` signed it: on the worst day one that is not is
-    /// still worth opening.
+    /// Whom to trust.
     ///
     /// # Errors
-    /// When it is not there, damaged, or not sealed to the identity.
+    /// If nothing says so.
+    pub fn trust(&self) -> Result<&Trust> {
+        self.trust.as_ref().map_err(Clone::clone)
+    }
+
+    /// A host's bundle, opened. Also returns whether a trusted signer signed it: on the worst day one that is not is still
+    /// worth opening.
+    ///
+    /// # Errors
+    /// If it is missing, damaged, or not encrypted to the identity.
     pub fn bundle(&self, host: &HostName) -> Result<(OpenBundle, Result<Authentic>)> {
         let directory = self.repository.bundle(host);
         let signed = Signed::read(&directory)?.ok_or_else(|| Error::new(format!("{host} has no bundle")))?;
         let manifest = bundle::Manifest::parse(&signed.manifest)?;
-        let authentic = Trusted::of(self.repository).and_then(|trusted| trusted.authenticate(host, &signed));
+        let authentic = self.trust().and_then(|trust| trust.trusted.authenticate(host, &signed));
         let unproven = Authentic { manifest, signer: String::new() };
         let payload = unproven.payload(&directory)?;
         Ok((bundle::open(&payload, &unproven.manifest, &self.identity)?, authentic))
@@ -57,6 +71,20 @@ impl<'a> Opened<'a> {
         self.decrypt(&self.repository.secret_file(name))
     }
 
+    /// The version of a local secret, once it is known who wrote it; `None` if there is no such file.
+    ///
+    /// # Errors
+    /// If nobody who is trusted vouches for it.
+    pub fn version(&self, name: &SecretName) -> Result<Option<Version>> {
+        let Some(file) = files::read(&self.repository.secret_file(name), MAX_PAYLOAD)? else { return Ok(None) };
+        // The pins know former signers, and what this machine wrote.
+        if let Ok(version) = statement::version_of(self.repository, name, &file) {
+            return Ok(Some(version));
+        }
+        let signers: &Signers = &self.trust()?.trusted.signers;
+        statement::version_by(self.repository, signers, name, &file).map(Some)
+    }
+
     /// What is in the escrow; nothing when there is none yet.
     ///
     /// # Errors
@@ -68,19 +96,25 @@ impl<'a> Opened<'a> {
     /// The break-glass signing key.
     ///
     /// # Errors
-    /// When it is not there, cannot be opened, or is not the one that `pkeys.toml` names.
+    /// If it is missing, cannot be opened, or is not the one that the sheet or the pins name.
     pub fn signing_key(&self) -> Result<PrivateKey> {
+        self.signing_key_of(&self.trust()?.anchor.signer)
+    }
+
+    /// The break-glass signing key with this fingerprint.
+    ///
+    /// # Errors
+    /// If it is missing, cannot be opened, or is another.
+    pub(super) fn signing_key_of(&self, signer: &str) -> Result<PrivateKey> {
         let text = self.decrypt(&file(self.repository, enroll::SIGNING_KEY))?;
         let key = PrivateKey::from_openssh(text.expose())
-            .map_err(|_| Error::new("the break-glass signing key is damaged"))?;
-        let known = self.repository.manifest().signers.get(enroll::SIGNER);
-        let same =
-            known.is_some_and(|line| crate::bundle::Signers::parse(&[line]).is_ok_and(|s| s.trusts(key.public_key())));
-        if same {
-            Ok(key)
-        } else {
-            Err(Error::new("the break-glass signing key is not the one of [signers] in pkeys.toml"))
+            .map_err(|_| Error::new("the break-glass signing key is damaged").hint("restore it from git"))?;
+        let found = key.public_key().fingerprint(HashAlg::Sha256).to_string();
+        if found == signer {
+            return Ok(key);
         }
+        Err(Error::new(format!("{} holds the key {found}, not the break-glass signer {signer}", enroll::SIGNING_KEY))
+            .hint("restore it from git; `git log break-glass` says who changed it"))
     }
 
     fn decrypt(&self, path: &Beneath) -> Result<SecretBytes> {

@@ -3,7 +3,7 @@
 use crate::base::{Error, FleetId, HostName, Result};
 use crate::bundle::{Authentic, Recipient, Signed, Signers};
 use crate::manifest::{Manifest, Origin, Repository};
-use crate::trust::Claim;
+use crate::trust::{Claim, TrustSet};
 
 /// Whose bundles are valid here: the signers of `pkeys.toml` that were accepted on this machine, for this fleet.
 #[derive(Debug)]
@@ -31,6 +31,15 @@ impl Trusted {
                 .hint("compare `pkeys trust show` with another machine of this fleet, then `pkeys trust accept`"));
         }
         Ok(Self { fleet, signers: Signers::parse(&keys)? })
+    }
+
+    /// Of a trust set that was verified.
+    ///
+    /// # Errors
+    /// If one of its signers cannot be used.
+    pub fn of_set(set: &TrustSet) -> Result<Self> {
+        let signers = Signers::parse(&set.signers.values().collect::<Vec<_>>())?;
+        Ok(Self { fleet: set.fleet.clone(), signers })
     }
 
     /// Checks that an accepted signer signed a manifest for this fleet and host.

@@ -99,17 +99,7 @@ impl Known {
         pinned: u64,
         in_tree: InTree,
     ) -> Result<Self> {
-        let mut newest: Option<Authentic> = None;
-        let names = [MANIFEST, SIGNATURE];
-        git::visit_states(repository.root(), &below(host), &names, MAX_FILE, &mut |mut files| {
-            if let (Some(manifest), Some(signature)) = (files.remove(MANIFEST), files.remove(SIGNATURE))
-                && let Ok(found) = trusted.authenticate(host, &Signed { manifest, signature })
-                && newest.as_ref().is_none_or(|newest| newest.manifest.generation < found.manifest.generation)
-            {
-                newest = Some(found);
-            }
-            ControlFlow::Continue(())
-        })?;
+        let newest = newest_in_history(repository, trusted, host)?;
         let found = newest.as_ref().map_or(0, |newest| newest.manifest.generation);
         // One that is older than what was seen may grant what was taken back since.
         Ok(Self { in_tree, accepted: newest.filter(|_| found >= pinned), highest: found.max(pinned), sha256: None })
@@ -141,6 +131,25 @@ impl Known {
             InTree::Invalid(manifest, _) => manifest.as_deref(),
         }
     }
+}
+
+/// The manifest of the highest generation in git's history that an accepted signer signed for this fleet and host.
+///
+/// # Errors
+/// If git cannot be read.
+pub fn newest_in_history(repository: &Repository, trusted: &Trusted, host: &HostName) -> Result<Option<Authentic>> {
+    let mut newest: Option<Authentic> = None;
+    let names = [MANIFEST, SIGNATURE];
+    git::visit_states(repository.root(), &below(host), &names, MAX_FILE, &mut |mut files| {
+        if let (Some(manifest), Some(signature)) = (files.remove(MANIFEST), files.remove(SIGNATURE))
+            && let Ok(found) = trusted.authenticate(host, &Signed { manifest, signature })
+            && newest.as_ref().is_none_or(|newest| newest.manifest.generation < found.manifest.generation)
+        {
+            newest = Some(found);
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(newest)
 }
 
 /// The payload of an accepted manifest: of the work tree or, where that has another, of git's history.

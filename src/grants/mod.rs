@@ -13,6 +13,6 @@ pub mod statement;
 
 pub use accepted::{Trusted, check_signers, require_vault, secret_recipients};
 pub use claims::of_host;
-pub use known::{InTree, Known, has_in_history, payload};
+pub use known::{InTree, Known, has_in_history, newest_in_history, payload};
 pub use review::{all_unaccepted, unaccepted, unaccepted_of_host};
-pub use save::{accept_all, accept_own, accept_vault, save_keys, save_manifest};
+pub use save::{accept_all, accept_own, accept_vault, save_keys, save_manifest, save_manifest_in_emergency};

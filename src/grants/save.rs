@@ -23,6 +23,19 @@ pub fn save_manifest(repository: &mut Repository, edit: &Edit) -> Result<()> {
     change.after(repository)
 }
 
+/// Writes `pkeys.toml` on the worst day: as [`save_manifest`] where something of this fleet is pinned, else without pins, so
+/// that a machine that has accepted nothing does not look as if it had.
+///
+/// # Errors
+/// As [`save_manifest`].
+pub fn save_manifest_in_emergency(repository: &mut Repository, edit: &Edit) -> Result<()> {
+    if repository.pins().is_ok_and(|pins| !pins.is_empty()) {
+        return save_manifest(repository, edit);
+    }
+    #[expect(clippy::disallowed_methods, reason = "there are no pins that could accept it")]
+    repository.save(edit)
+}
+
 /// Accepts what these keys add to those in `keys.toml`, and writes them.
 ///
 /// # Errors

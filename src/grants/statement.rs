@@ -201,14 +201,31 @@ fn first_version(sha256: &str) -> Version {
     Version(format!("sha256:{sha256}"))
 }
 
+/// The version of a local secret's value, once it is known that one of these vouches for its ciphertext: where there are no
+/// pins.
+///
+/// # Errors
+/// If none of them does.
+pub fn version_by(repository: &Repository, signers: &Signers, name: &SecretName, file: &[u8]) -> Result<Version> {
+    let sha256 = sha256_hex(file);
+    if KeyPlace::is_file_name(name) {
+        return Ok(first_version(&sha256));
+    }
+    signed_by(repository, signers, name, &sha256).map(|statement| Version(statement.version))
+}
+
 /// The statement of a ciphertext, if an accepted or former signer signed it for this fleet and name.
 fn signed(repository: &Repository, name: &SecretName, sha256: &str) -> Result<Statement> {
+    let signers = Signers::parse(&repository.pins()?.signers())?;
+    signed_by(repository, &signers, name, sha256)
+}
+
+fn signed_by(repository: &Repository, signers: &Signers, name: &SecretName, sha256: &str) -> Result<Statement> {
     let path = format!("{name}.age");
     let next = "if you know where the value comes from: `pkeys trust accept`; else restore it from git";
     let unsigned = || Error::new(format!("nobody has signed the value in {path}")).hint(next);
     let (statement, bytes) = read(repository, name)?.ok_or_else(unsigned)?;
     let signature = files::read(&signature(repository, name), MAX_STATEMENT)?.ok_or_else(unsigned)?;
-    let signers = Signers::parse(&repository.pins()?.signers())?;
     signers.verify_as(STATEMENT_NAMESPACE, &format!("{path}.json"), &bytes, &signature)?;
     if statement.fleet != *repository.fleet()? || statement.name != *name {
         return Err(Error::new(format!("{path}.json is about another secret")).hint(next));

@@ -17,6 +17,6 @@ pub use connect::{connect_server, connect_to, environment_host, token_name, trus
 pub use inputs::{Reason, Wanted};
 pub use local::{copy_local, rekey, remove_local, write_local};
 pub use plan::{HostPlan, State, plan};
-pub use run::{Rendered, now, run};
+pub use run::{Rendered, next_generation, now, run};
 pub use sources::Sources;
 pub use verify::verify;

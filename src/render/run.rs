@@ -98,8 +98,11 @@ fn may_be_rendered(plan: &HostPlan) -> Result<()> {
         .hint("look at who added it (`pkeys log`, git), then `pkeys trust accept`"))
 }
 
-/// `max(seconds since 1970, highest known + 1)`
-fn next_generation(highest: u64) -> Result<u64> {
+/// The generation of a new bundle: `max(seconds since 1970, highest known + 1)`.
+///
+/// # Errors
+/// If that is above [`MAX_GENERATION`].
+pub fn next_generation(highest: u64) -> Result<u64> {
     let now = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or(0);
     let next = highest.checked_add(1).map(|next| next.max(now));
     next.filter(|next| *next <= MAX_GENERATION).ok_or_else(|| {

@@ -5,6 +5,8 @@
 
 mod claim;
 mod pins;
+mod set;
 
 pub use claim::{Claim, key_fingerprint, trust_set_fingerprint};
 pub use pins::{Pins, PinsPlace};
+pub use set::TrustSet;

@@ -129,6 +129,17 @@ impl Pins {
         lines.filter_map(|(name, sha256)| Some((SecretName::new(name).ok()?, sha256.to_owned()))).collect()
     }
 
+    /// The public keys that are accepted for the signer of this name. Former ones are not among them.
+    pub fn signers_called(&self, name: &str) -> Vec<&str> {
+        let signers = self.pinned.accepted.iter().filter_map(|line| line.strip_prefix(SIGNER)?.split_once(' '));
+        signers.filter(|(known, _)| *known == name).map(|(_, key)| key).collect()
+    }
+
+    /// Whether nothing was ever accepted on this machine for this fleet.
+    pub fn is_empty(&self) -> bool {
+        self.pinned.accepted.is_empty() && self.pinned.hosts.is_empty()
+    }
+
     /// The highest generation of a host that was seen, 0 if none was.
     pub fn generation(&self, host: &HostName) -> u64 {
         self.pinned.hosts.get(host).map_or(0, |seen| seen.generation)

@@ -27,3 +27,13 @@ pub fn rows(page: &str) -> Vec<(String, String, String)> {
         .map(|(label, groups, sum)| (label, groups[..groups.len() - sum.len()].trim().to_owned(), sum))
         .collect()
 }
+
+/// The lines about who signs, as a person types them.
+#[allow(dead_code, reason = "each test program uses a part of it")]
+pub fn anchors(page: &str) -> String {
+    let line = |row: &str| {
+        let cell = |start| between(row, start, "</t").remove(0);
+        format!("{} {} {}\n", cell("<th"), cell("<td"), cell("<td class=\"sum\""))
+    };
+    page.split("<tr class=\"anchor\">").skip(1).map(|row| line(row.split_once("</tr>").unwrap().0)).collect()
+}

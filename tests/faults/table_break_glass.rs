@@ -64,7 +64,7 @@ pub const DRILL: Case = Case::new("break-glass drill --identity {memory}/key", m
 pub const RESEAL: Case = Case {
     holds: operators_work,
     end: verified,
-    ..Case::new("break-glass reseal web --recipient {key} --identity {memory}/key", made)
+    ..Case::new("break-glass reseal web --yes --recipient {key} --identity {memory}/key", made)
 };
 pub const OPEN: Case = Case {
     done: "is there already",

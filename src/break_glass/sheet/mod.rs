@@ -3,9 +3,9 @@
 //! A page holds the key or a share; it is made in memory that is wiped, and touches no file here.
 
 use super::lines::{Kind, lines};
-use super::{BreakGlassIdentity, Share, fingerprint};
+use super::{Anchor, BreakGlassIdentity, Share, fingerprint};
 use crate::base::{Error, Result, SecretBytes};
-use crate::bundle::Recipient;
+use crate::bundle::{Recipient, sha256_hex};
 use qrcode::{EcLevel, QrCode, render::svg};
 
 /// The program that puts shares together without pkeys. It belongs into the operator's repository, at
@@ -31,12 +31,13 @@ pub struct About<'a> {
 ///
 /// # Errors
 /// When the label is too long.
-pub fn key_sheet(key: &BreakGlassIdentity, about: &About) -> Result<SecretBytes> {
+pub fn key_sheet(key: &BreakGlassIdentity, anchor: &Anchor, about: &About) -> Result<SecretBytes> {
     check(about)?;
     let text = key.text().expose_str().unwrap_or_default();
     let (code, rows) = (code(text)?, rows(key.kind(), text, None));
     let [program, proof, proven, recipient] = by_hand(key.recipient());
     let fingerprint = key.fingerprint();
+    let anchors = anchor_rows(anchor);
     Ok(fill(
         KEY_SHEET,
         &[
@@ -48,6 +49,8 @@ pub fn key_sheet(key: &BreakGlassIdentity, about: &About) -> Result<SecretBytes>
             ("program", Text(&program)),
             ("proof", Text(&proof)),
             ("proven", Text(&proven)),
+            ("signer", Text(&anchor.signer)),
+            ("anchors", Html(anchors.as_bytes())),
             ("style", Html(STYLE.as_bytes())),
             ("code", Html(code.expose())),
             ("rows", Html(rows.expose())),
@@ -59,10 +62,10 @@ pub fn key_sheet(key: &BreakGlassIdentity, about: &About) -> Result<SecretBytes>
 ///
 /// # Errors
 /// When the share is of another key, or the label is too long.
-pub fn share_sheet(share: &Share, recipient: &Recipient, about: &About) -> Result<SecretBytes> {
+pub fn share_sheet(share: &Share, recipient: &Recipient, anchor: &Anchor, about: &About) -> Result<SecretBytes> {
     check(about)?;
     let fingerprint = fingerprint(recipient);
-    if share.fingerprint() != fingerprint {
+    if !share.is_of(recipient) {
         return Err(Error::new(format!("share {} is of another key than {recipient}", share.number())));
     }
     let text = share.text();
@@ -70,6 +73,7 @@ pub fn share_sheet(share: &Share, recipient: &Recipient, about: &About) -> Resul
     let (code, rows) = (code(text)?, rows(share.kind(), text, Some(share.number())));
     let [number, count, needed] = [share.number(), share.count(), share.threshold()].map(|n| n.to_string());
     let others = (share.threshold() - 1).to_string();
+    let (anchors, combine) = (anchor_rows(anchor), sha256_hex(COMBINE.as_bytes()));
     let [program, proof, proven, recipient] = by_hand(recipient);
     Ok(fill(
         SHARE_SHEET,
@@ -81,10 +85,13 @@ pub fn share_sheet(share: &Share, recipient: &Recipient, about: &About) -> Resul
             ("program", Text(&program)),
             ("proof", Text(&proof)),
             ("proven", Text(&proven)),
+            ("combine", Text(&combine)),
             ("number", Text(&number)),
             ("count", Text(&count)),
             ("needed", Text(&needed)),
             ("others", Text(&others)),
+            ("signer", Text(&anchor.signer)),
+            ("anchors", Html(anchors.as_bytes())),
             ("style", Html(STYLE.as_bytes())),
             ("code", Html(code.expose())),
             ("rows", Html(rows.expose())),
@@ -98,10 +105,10 @@ fn by_hand(recipient: &Recipient) -> [String; 4] {
     let text = recipient.to_string();
     if recipient.is_post_quantum() == Some(true) {
         let short = format!("{}…, the whole of it in pkeys.toml", &text[..24]);
-        let proof = "age-keygen -y $K | tr -d '\\n' | sha256sum | cut -c1-8";
-        return ["age 1.3 or later".into(), proof.into(), "fingerprint at the top".into(), short];
+        let proof = "age-keygen -y $K | tr -d '\\n' | sha256sum | cut -c1-32 | fold -w4 | xargs";
+        return ["age 1.3 or later".into(), proof.into(), "fingerprint at the top of this page".into(), short];
     }
-    ["age".into(), "age-keygen -y $K".into(), "recipient at the bottom".into(), text]
+    ["age".into(), "age-keygen -y $K".into(), "recipient at the bottom of this page".into(), text]
 }
 
 fn check(about: &About) -> Result<()> {
@@ -118,6 +125,14 @@ fn code(text: &str) -> Result<SecretBytes> {
     // Inside HTML it goes without the XML declaration.
     let drawn = svg.expose_str().and_then(|text| text.find("<svg").map(|start| &text.as_bytes()[start..]));
     Ok(SecretBytes::copy_of(drawn.unwrap_or_default()))
+}
+
+/// The lines of who signs, as rows of a table: label, groups, checksum.
+fn anchor_rows(anchor: &Anchor) -> String {
+    let row = |(label, groups, sum): (&str, String, String)| {
+        format!("<tr class=\"anchor\"><th>{label}</th><td>{groups}</td><td class=\"sum\">{sum}</td></tr>\n")
+    };
+    anchor.lines().map(row).concat()
 }
 
 /// The lines as rows of a table: label, four groups, checksum.
