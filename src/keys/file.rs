@@ -1,6 +1,7 @@
 //! `keys.toml`: reading and writing it.
 
 use crate::base::{Error, HostName, KeyLabel, Result, UserName, files};
+use crate::keys::set::conflict;
 use crate::keys::{Options, PublicHalf, State, UserKey, UserKeys};
 use crate::manifest::{Repository, Selector, parse};
 use crate::source::Reference;
@@ -83,14 +84,22 @@ impl UserKeys {
     pub(super) fn parse(text: &str) -> Result<(Self, Vec<(UserKey, usize)>)> {
         let file: File = parse::read(KEYS_FILE, text, HINT)?;
         parse::is_version_1(KEYS_FILE, file.version)?;
-        let mut all = Self::default();
+        let mut keys = Vec::with_capacity(file.key.len());
         let mut lines = Vec::with_capacity(file.key.len());
+        let (mut line, mut counted) = (1, 0);
         for entry in file.key {
-            let line = parse::line_of(text, entry.span().start);
+            let start = entry.span().start;
+            line += parse::line_of(&text[counted..], start - counted) - 1;
+            counted = start;
             let key = entry.into_inner().into_key();
-            all.add(key.clone()).map_err(|e| e.context(format!("{KEYS_FILE}:{line}")))?;
+            keys.push(key.clone());
             lines.push((key, line));
         }
+        if let Some((at, error)) = conflict(&keys) {
+            return Err(error.context(format!("{KEYS_FILE}:{}", lines[at].1)));
+        }
+        let mut all = Self::default();
+        all.replace(keys)?;
         Ok((all, lines))
     }
 

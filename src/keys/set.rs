@@ -2,6 +2,7 @@
 
 use crate::base::{Error, HostName, KeyLabel, Result, UserName};
 use crate::keys::{State, UserKey};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The keys of `keys.toml`, sorted by user, label and state.
 ///
@@ -111,21 +112,28 @@ impl UserKeys {
     /// Takes over the keys once it is known that they may stand together.
     pub(super) fn replace(&mut self, mut keys: Vec<UserKey>) -> Result<()> {
         keys.sort_by(|a, b| (&a.user, &a.label, a.state).cmp(&(&b.user, &b.label, b.state)));
-        for (at, key) in keys.iter().enumerate() {
-            for other in keys[..at].iter().filter(|other| other.user == key.user) {
-                if is(other, &key.user, &key.label, key.state) {
-                    return Err(Error::new(format!("{} has an {} key already", key.name(), key.state))
-                        .hint("use another label, or see `pkeys key list`"));
-                }
-                if other.public.is_same_key(&key.public) {
-                    return Err(Error::new(format!("{} and {} are the same public key", other.name(), key.name()))
-                        .hint("each key stands once for each user: see `pkeys key list`"));
-                }
-            }
+        if let Some((_, conflict)) = conflict(&keys) {
+            return Err(conflict);
         }
         self.keys = keys;
         Ok(())
     }
+}
+
+/// The first key that cannot stand beside an earlier one, by its place, and why.
+pub(super) fn conflict(keys: &[UserKey]) -> Option<(usize, Error)> {
+    let (mut places, mut publics) = (BTreeSet::new(), BTreeMap::new());
+    for (at, key) in keys.iter().enumerate() {
+        if !places.insert((&key.user, &key.label, key.state)) {
+            let error = Error::new(format!("{} has an {} key already", key.name(), key.state));
+            return Some((at, error.hint("use another label, or see `pkeys key list`")));
+        }
+        if let Some(other) = publics.insert((&key.user, key.public.fingerprint()), key) {
+            let error = Error::new(format!("{} and {} are the same public key", other.name(), key.name()));
+            return Some((at, error.hint("each key stands once for each user: see `pkeys key list`")));
+        }
+    }
+    None
 }
 
 fn is(key: &UserKey, user: &UserName, label: &KeyLabel, state: State) -> bool {
