@@ -28,9 +28,8 @@ fn fleet() -> Option<Fleet> {
     fleet.sandbox.pkeys(&["key", "add", "root", "laptop", "--generate"]).good();
     fleet.sandbox.pkeys(&["key", "add", "root", "phone", "--public", &phone]).good();
     fleet.sandbox.pkeys(&["key", "add", "ghost", "laptop", "--generate"]).good();
-    let manifest = fleet.sandbox.repo().join("pkeys.toml");
-    let text = std::fs::read_to_string(&manifest).unwrap();
-    std::fs::write(&manifest, text.replace("hosts = []", "hosts = [\"*\"]")).unwrap();
+    let text = String::from_utf8(fleet.sandbox.read("pkeys.toml")).unwrap();
+    fleet.sandbox.manifest(text.replace("hosts = []", "hosts = [\"*\"]"));
     fleet.sandbox.secret("token", b"hunter2", &["*"]);
     fleet.sandbox.pkeys(&["render"]).good();
     fleet.pkeys(&["push"]).good();

@@ -155,6 +155,7 @@ fn local_secrets_open_with_age_and_secrets_made_with_age_are_read() {
         arguments.extend(armor.then_some("-a"));
         std::fs::remove_file(&file).unwrap();
         run(program, &arguments, b"made by hand").good();
+        sandbox.accept();
         assert_eq!(sandbox.pkeys(&["secret", "show", "mine"]).good(), "made by hand", "{program} {armor}");
     }
 }

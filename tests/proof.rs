@@ -41,7 +41,7 @@ fn edit(fleet: &Fleet, from: &str, to: &str) {
     let path = fleet.sandbox.repo().join("pkeys.toml");
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(text.contains(from), "{from}: {text}");
-    std::fs::write(path, text.replacen(from, to, 1)).unwrap();
+    fleet.sandbox.manifest(text.replacen(from, to, 1));
 }
 
 #[track_caller]

@@ -173,7 +173,8 @@ fn many_hosts_rotate_together_in_little_memory() {
     assert!(!fleet.login("h7", &old));
     let peak: u64 = ran.err.lines().last().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
     println!("{number} hosts rotated with a peak of {} MiB", peak / 1024);
-    assert!(peak < 64 * 1024, "{peak} KiB");
+    // Sixteen hosts at once, each with threads of its own whose stacks of 1 MiB are wiped.
+    assert!(peak < 96 * 1024, "{peak} KiB");
 }
 
 /// Whether sshd knows `PerSourcePenalties` (OpenSSH 9.8), which would take so many logins for an attack.

@@ -319,7 +319,7 @@ fn pins_are_never_taken_from_the_repository_and_a_job_gets_its_own() {
     sandbox.secret("token", b"better", &[]);
     sandbox.pkeys(&["render"]).good();
     job(&sandbox.path("pins.json"), &["render", "--force"]).good();
-    assert!(!sandbox.path("nothing").exists());
+    assert!(!sandbox.path("nothing/fleets").exists());
     assert_eq!(std::fs::read_to_string(sandbox.path("pins.json")).unwrap(), pins, "only read");
     edit(&sandbox, "[users.root]", "[secrets.x]\nfrom = \"age:token\"\nhosts = [\"web\"]\n\n[users.root]");
     job(&sandbox.path("pins.json"), &["render"]).bad("others have added grants", "--accept");

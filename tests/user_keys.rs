@@ -63,7 +63,7 @@ fn bundles_authorize_the_keys_of_the_users_of_their_host() {
     sandbox.pkeys(&["verify"]).good();
 
     std::fs::write(sandbox.repo().join("keys.toml"), "version = 1\n[[kay]]\n").unwrap();
-    sandbox.pkeys(&["render"]).bad("web: keys.toml:2: unknown key `kay`", "did you mean `key`?");
+    sandbox.pkeys(&["render"]).bad("keys.toml:2: unknown key `kay`", "did you mean `key`?");
 }
 
 /// A key of any kind that `ssh-keygen` makes.

@@ -113,8 +113,7 @@ impl fmt::Display for Claim {
             Self::Recipient { recipient, .. } => write!(f, "+ recipient {recipient}"),
             Self::Secret { name, reference, .. } => write!(f, "+ secret {name} from {reference}"),
             Self::Key { user, line, .. } => {
-                let options = line.find("ssh-").or_else(|| line.find("ecdsa-")).or_else(|| line.find("sk-"));
-                let options = line.get(..options.unwrap_or(0)).unwrap_or_default().trim();
+                let (options, _) = split_options(line);
                 write!(f, "+ key {} for {user}", key_fingerprint(line))?;
                 if options.is_empty() { Ok(()) } else { write!(f, " with {options}") }
             }
@@ -124,9 +123,24 @@ impl fmt::Display for Claim {
 
 /// The fingerprint of the public key in a line; the line itself if there is none.
 pub fn key_fingerprint(line: &str) -> String {
-    let words: Vec<_> = line.split_ascii_whitespace().collect();
-    let key = words.windows(2).find_map(|pair| ssh_key::PublicKey::from_openssh(&pair.join(" ")).ok());
-    key.map_or_else(|| line.to_owned(), |key| key.fingerprint(ssh_key::HashAlg::Sha256).to_string())
+    let key = ssh_key::PublicKey::from_openssh(split_options(line).1);
+    key.map_or_else(|_| line.to_owned(), |key| key.fingerprint(ssh_key::HashAlg::Sha256).to_string())
+}
+
+/// The options and the key of a line of `authorized_keys`: options end at the first blank outside of quotes, and what may
+/// look like a key inside them is none.
+fn split_options(line: &str) -> (&str, &str) {
+    if ssh_key::PublicKey::from_openssh(line).is_ok() {
+        return ("", line);
+    }
+    let (mut quoted, mut escaped) = (false, false);
+    let end = line.char_indices().find(|(_, c)| {
+        let is_end = c.is_ascii_whitespace() && !quoted;
+        quoted ^= *c == '"' && !escaped;
+        escaped = *c == '\\' && !escaped;
+        is_end
+    });
+    end.map_or(("", line), |(at, _)| (&line[..at], line[at..].trim_start()))
 }
 
 /// The fingerprint of a fleet's trust set, `SHA256:…`, as it is compared by eye between two machines.
@@ -154,6 +168,17 @@ mod tests {
         assert!(shown.starts_with("+ key SHA256:") && shown.ends_with(" for root"), "{shown}");
         let shown = claim(&format!("from=\"10.0.0.1\",no-pty {KEY}")).to_string();
         assert!(shown.ends_with("for root with from=\"10.0.0.1\",no-pty"), "{shown}");
+    }
+
+    #[test]
+    fn a_key_inside_of_options_is_not_the_one_that_is_shown() {
+        let other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdkoSukVfg6r463QeUVfDYUoxF5VaW1f9+faPW8yugu";
+        for options in [format!("environment=\"X= {other} \""), format!("command=\"a \\\" # {other} \",no-pty")] {
+            let line = format!("{options} {KEY} mallory");
+            assert_eq!(key_fingerprint(&line), key_fingerprint(KEY), "{line}");
+            assert_eq!(split_options(&line).0, options);
+        }
+        assert_ne!(key_fingerprint(other), key_fingerprint(KEY));
     }
 
     #[test]
