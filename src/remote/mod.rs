@@ -3,6 +3,7 @@
 //! What a peer can print is no proof: a proof is what a host said in a session that it has signed with an accepted host
 //! key. May import `base`, `bundle` and `operator::MemoryDirectory`.
 
+mod address;
 mod agent;
 mod answer;
 mod connect;

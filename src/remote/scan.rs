@@ -2,7 +2,7 @@
 
 use crate::base::{Error, Result};
 use crate::bundle::Recipient;
-use crate::remote::ssh;
+use crate::remote::address;
 use std::process::{Command, Stdio};
 
 /// A key that a host showed. Nothing proves that it is the right host: the fingerprint has to be compared.
@@ -40,7 +40,7 @@ pub fn scan(address: &str) -> Result<HostKey> {
 
 /// Host and port, as `ssh-keyscan` wants them.
 fn split(address: &str) -> Result<(&str, &str)> {
-    let (target, port) = ssh::split(address)?;
+    let (target, port) = address::split(address)?;
     let host = target.rsplit_once('@').map_or(target, |(_, host)| host);
     Ok((host.trim_matches(['[', ']']), port.unwrap_or("22")))
 }

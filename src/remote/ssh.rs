@@ -1,63 +1,11 @@
 //! The system's `ssh`: the operator's own configuration, jump hosts and agents work as always.
 
 use crate::base::{Error, Result, parallel};
+use crate::remote::address;
 use crate::remote::options::{self, PINNED};
-use std::io::Write;
-use std::process::{Child, Command, Output, Stdio};
-
-/// Splits an address into what `ssh` logs in to and a port: `root@web`, `web:2222`, `root@[::1]:2222`.
-///
-/// Only characters of names, addresses and login names: an address reaches command lines, and `ProxyCommand`s of the
-/// operator's, which a shell reads.
-///
-/// # Errors
-/// If it is not an address.
-pub fn split(address: &str) -> Result<(&str, Option<&str>)> {
-    parse(address).ok_or_else(|| {
-        Error::new("that is not an address").hint("use what ssh knows, such as root@web, with :PORT if it is not 22")
-    })
-}
-
-fn parse(address: &str) -> Option<(&str, Option<&str>)> {
-    let (user, host) = address.rsplit_once('@').map_or((None, address), |(user, host)| (Some(user), host));
-    let (name, port) = match host.strip_prefix('[') {
-        Some(rest) => {
-            let (name, port) = rest.split_once(']')?;
-            (name, if port.is_empty() { None } else { Some(port.strip_prefix(':')?) })
-        }
-        None if host.matches(':').count() == 1 => host.split_once(':').map(|(name, port)| (name, Some(port)))?,
-        None => (host, None),
-    };
-    let good = user.is_none_or(is_user) && (is_name(name) || is_ipv6(name)) && port.is_none_or(is_port);
-    let target = &address[..address.len() - port.map_or(0, |port| port.len() + 1)];
-    good.then_some((target, port))
-}
-
-/// Letters, digits and a few others, the first of them no sign.
-fn is_plain(text: &str, others: &[u8]) -> bool {
-    text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_')
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || others.contains(&b))
-}
-
-/// A login name; with the realm of a directory, perhaps.
-fn is_user(text: &str) -> bool {
-    is_plain(text, b"._-+@")
-}
-
-/// A host name, an IPv4 address, or a name of the operator's `ssh_config`.
-fn is_name(text: &str) -> bool {
-    is_plain(text, b"._-")
-}
-
-/// An IPv6 address, with its zone, perhaps.
-fn is_ipv6(text: &str) -> bool {
-    let (address, zone) = text.split_once('%').map_or((text, None), |(address, zone)| (address, Some(zone)));
-    address.parse::<std::net::Ipv6Addr>().is_ok() && zone.is_none_or(is_name)
-}
-
-fn is_port(text: &str) -> bool {
-    text.bytes().all(|b| b.is_ascii_digit()) && text.parse::<u16>().is_ok_and(|port| port != 0)
-}
+use std::io::{Read, Write};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::sync::mpsc::Receiver;
 
 /// `ssh` to an address, without questions, with what is pinned, and these arguments, over the operator's own
 /// configuration. `PKEYS_SSH_CONFIG` names another configuration file than the operator's.
@@ -65,7 +13,7 @@ fn is_port(text: &str) -> bool {
 /// # Errors
 /// If the address is invalid.
 pub fn command(address: &str, arguments: &[String]) -> Result<Command> {
-    let (target, port) = split(address)?;
+    let (target, port) = address::split(address)?;
     let mut command = Command::new("ssh");
     if let Some(file) = std::env::var_os("PKEYS_SSH_CONFIG") {
         command.arg("-F").arg(file);
@@ -125,11 +73,35 @@ pub(super) fn exchange(
     mut child: Child,
     send: impl FnOnce(&mut dyn Write) -> std::io::Result<()> + Send,
 ) -> Result<Output> {
-    let mut input = child.stdin.take();
+    let failed = |e: std::io::Error| Error::new(format!("ssh failed: {}", e.kind()));
+    let (mut input, output) = (child.stdin.take(), child.stdout.take());
+    let errors = child.stderr.take().map(errors);
+    let mut stdout = Vec::new();
     // That the other side ended early is seen in what it answers.
     let send = move || drop(input.as_mut().map(|input| send(input)));
-    let (_, output) = parallel::both(send, || child.wait_with_output());
-    output.map_err(|e| Error::new(format!("ssh failed: {}", e.kind())))
+    let receive = || output.map_or(Ok(0), |mut output| output.read_to_end(&mut stdout)).and_then(|_| child.wait());
+    let ((), status) = parallel::both(send, receive);
+    let stderr = errors.and_then(|all| all.recv_timeout(GRACE).ok()).unwrap_or_default();
+    Ok(Output { status: status.map_err(failed)?, stdout, stderr })
+}
+
+/// How long standard error is waited for once `ssh` has ended.
+const GRACE: std::time::Duration = std::time::Duration::from_millis(500);
+
+/// More of standard error is not kept.
+const MAX_ERRORS: u64 = 64 * 1024;
+
+/// Reads standard error to its end. Programs of a `ProxyCommand` have it too, and may outlive `ssh`: nobody waits for them.
+#[expect(clippy::disallowed_methods, reason = "nobody waits for it, and what it reads is no secret")]
+fn errors(stderr: ChildStderr) -> Receiver<Vec<u8>> {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let (mut stderr, mut all) = (stderr, Vec::new());
+        let read = (&mut stderr).take(MAX_ERRORS).read_to_end(&mut all);
+        let rest = read.and_then(|_| std::io::copy(&mut stderr, &mut std::io::sink()));
+        rest.map(|_| sender.send(all))
+    });
+    receiver
 }
 
 /// That a host could not be reached or logged in to: what `ssh` wrote last into its log, and what else was said on
@@ -164,58 +136,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_split_into_target_and_port() {
-        for (address, target, port) in [
-            ("web", "web", None),
-            ("root@web:2222", "root@web", Some("2222")),
-            ("root@[::1]:2222", "root@[::1]", Some("2222")),
-            ("::1", "::1", None),
-            ("me@fe80::1", "me@fe80::1", None),
-            ("[fe80::1%eth0]:22", "[fe80::1%eth0]", Some("22")),
-            ("ann@ad.example@web-1.example.org.:65535", "ann@ad.example@web-1.example.org.", Some("65535")),
-        ] {
-            assert_eq!(split(address).unwrap(), (target, port));
-        }
-        for bad in [
-            "",
-            "@web",
-            "root@",
-            "-oProxyCommand=x",
-            "root@-x",
-            "-l@web",
-            "web:ssh",
-            "web:",
-            "web:0",
-            "web:+22",
-            "web:65536",
-            "web 1",
-            "web\n",
-            "[::1]x",
-            "[::1",
-            "::1]",
-            "[web]x",
-            "a:b:c",
-            "web$(id)",
-            "root@web`id`",
-            "web;id",
-            "web|id",
-            "we'b",
-            "r\"oot@web",
-            "web/x",
-            "web\\x",
-            "%h",
-            "web%h",
-            "[fe80::1%$(id)]",
-            "wéb",
-            "web,db",
-            "*",
-            "web#",
-        ] {
-            assert!(split(bad).is_err(), "{bad:?}");
-        }
-    }
-
-    #[test]
     fn the_reason_is_what_ssh_said_last_and_not_its_progress() {
         let log = b"debug1: x\r\nssh: connect to host web port 22: Connection refused\r\n";
         assert!(not_connected(log, b"").message().ends_with("Connection refused"));
@@ -224,5 +144,16 @@ mod tests {
         assert!(said.message().ends_with("UNKNOWN port 65535 (stdio forwarding failed)"), "{said:?}");
         let log = b"No ED25519 host key is known for web\r\nHost key verification failed.\r\n";
         assert!(not_connected(log, b"").message().contains("not one that is accepted"));
+    }
+
+    #[test]
+    fn a_program_that_outlives_ssh_is_not_waited_for() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "sleep 600 > /dev/null < /dev/null & echo $!; exit 3"]);
+        let output = output(&mut command, |_| Ok(())).unwrap();
+        assert_eq!(output.status.code(), Some(3));
+        let pid = String::from_utf8(output.stdout).unwrap();
+        let ended = Command::new("kill").arg(pid.trim()).status().unwrap();
+        assert!(ended.success(), "it was waited for");
     }
 }

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Runs inside the machine when it is up; says on the serial console what is there. Never a secret: digests.
 exec > /dev/ttyS0 2>&1
-say() { echo "@@ $*"; }
+# Not echo: it would make line breaks of what JSON has escaped.
+say() { printf '@@ %s\n' "$*"; }
 systemctl is-system-running --wait > /tmp/state 2>/dev/null
 boot=$(cat /var/lib/boots 2>/dev/null || echo 0)
 boot=$((boot + 1))
