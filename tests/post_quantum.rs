@@ -53,7 +53,7 @@ fn a_post_quantum_host_and_break_glass_go_from_end_to_end() {
     let spec = sandbox.path("spec.json");
     let said = json!({
         "version": 1, "host": "web", "trustedSigners": [signer.trim()], "bundles": ["/bundle"],
-        "identities": ["/var/lib/pkeys-identity/key"],
+        "identities": ["/var/lib/pkeys-identity/key"], "fleet": manifest["fleet"],
     });
     std::fs::write(&spec, said.to_string()).unwrap();
     let install = |sandbox: &Sandbox| {
@@ -134,7 +134,7 @@ fn what_the_post_quantum_sheet_says_works_without_pkeys() {
         assert_eq!(open.len(), 1);
         let first = between(page.split_once("<dl id=\"open\"").unwrap().1, "<dt", "</dt>").remove(0);
         let prove = between(page, "<pre id=\"type\"", "</pre>").remove(0);
-        let script = format!("{prove}\n{first}\ncat /dev/shm/secrets/token").replace("HOST", "web");
+        let script = format!("{prove}\n{first}\ncat $D/secrets/token").replace("HOST", "web");
         let script = script.replace("/dev/shm", memory.to_str().unwrap());
         let path = format!("{}:{}", sandbox.path("tmp").display(), std::env::var("PATH").unwrap());
         run_command(sandbox.command_of("sh").args(["-ec", &script]).env("PATH", path), typed.as_bytes()).good()
