@@ -53,7 +53,7 @@ fn a_post_quantum_host_and_break_glass_go_from_end_to_end() {
     let spec = sandbox.path("spec.json");
     let said = json!({
         "version": 1, "host": "web", "trustedSigners": [signer.trim()], "bundles": ["/bundle"],
-        "identities": ["/var/lib/pkeys-identity/key"],
+        "identities": ["/var/lib/pkeys-identity/key"], "fleet": manifest["fleet"],
     });
     std::fs::write(&spec, said.to_string()).unwrap();
     let install = |sandbox: &Sandbox| {

@@ -21,8 +21,10 @@ static CHANCE: LazyLock<Regex> = LazyLock::new(|| {
         r"[A-Za-z0-9+/=_-]{24,}",
         r"\d{4}-\d\d-\d\d(T[0-9:.]+Z)?",
         r#"("generation"|"size"|"bytes"):\s*\d+"#,
+        r"\bgeneration \d+( of \S+ becomes \d+)?",
         r"\.tmp[A-Za-z0-9]+",
         // A fingerprint for a person to compare.
+        r"\b[0-9a-f]{4}( [0-9a-f]{4}){7}\b",
         r"\b[0-9a-f]{8}\b",
     ];
     Regex::new(&patterns.join("|")).unwrap()
