@@ -24,10 +24,11 @@ pub fn check_combine(repository: &Repository) -> Result<()> {
 /// Writes the program. Returns whether the copy was another.
 ///
 /// # Errors
-/// If it cannot be written.
+/// If it cannot be read or written.
 pub fn write_combine(repository: &Repository) -> Result<bool> {
-    if check_combine(repository).is_ok() {
-        return Ok(false);
+    match check_combine(repository) {
+        Ok(()) => Ok(false),
+        Err(e) if e.is_io() => Err(e),
+        Err(_) => refresh::write(repository, COMBINE_FILE, COMBINE.as_bytes()).map(|()| true),
     }
-    refresh::write(repository, COMBINE_FILE, COMBINE.as_bytes()).map(|()| true)
 }
