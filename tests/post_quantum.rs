@@ -115,6 +115,7 @@ fn typage_opens_what_pkeys_sealed_and_pkeys_what_typage_sealed() {
     let place = bytes.windows(17).rposition(|window| window == b"-> mlkem768x25519").unwrap() + 40;
     bytes[place] = if bytes[place] == b'A' { b'B' } else { b'A' };
     std::fs::write(&file, bytes).unwrap();
+    sandbox.accept();
     sandbox.pkeys(&["secret", "show", "mine"]).bad("cannot decrypt mine.age", "");
 }
 

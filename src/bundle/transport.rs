@@ -62,7 +62,7 @@ pub fn receive(from: impl Read) -> Result<Sent> {
 /// Like [`receive`], and calls `check` as soon as manifest and signature are there: before the payload, if it comes last.
 /// `check` returns the payload's size, if it is known.
 ///
-/// Reads at most [`MAX_SENT`] bytes and keeps no more than the files of one bundle, whatever arrives.
+/// Reads at most `MAX_SENT` bytes and keeps no more than the files of one bundle, whatever arrives.
 ///
 /// # Errors
 /// As [`receive`], and those of `check`.
