@@ -125,9 +125,16 @@ fn a_branch_that_does_not_know_what_a_host_has_is_stopped() {
     other(&["key", "remove", "root", "stolen"]).good();
     other(&["render"]).good();
     other(&["push", "web"]).good();
+    let generation = |repository: &std::path::Path| {
+        let manifest = std::fs::read(repository.join("bundles/web/manifest.json")).unwrap();
+        serde_json::from_slice::<Value>(&manifest).unwrap()["generation"].as_u64().unwrap()
+    };
     let authorized = || String::from_utf8(fleet.read("web", "run/pkeys/authorized_keys/root")).unwrap();
     assert_eq!(authorized().lines().count(), 1);
     // The stale branch renders later, with a higher number: it would bring the key back.
+    while jiff::Timestamp::now().as_second() <= i64::try_from(generation(&theirs)).unwrap() {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
     sandbox.secret("a", b"two", &[]);
     sandbox.pkeys(&["render"]).good();
     let ran = fleet.pkeys(&["push", "web"]);
