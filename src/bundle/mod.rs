@@ -32,4 +32,5 @@ pub use replaces::{REPLACES, Replaces};
 pub(crate) use signature::rsa_private_key;
 pub use signature::{
     NAMESPACE, STATEMENT_NAMESPACE, Signers, TRUST_NAMESPACE, claimed_signer, public_key, sign, sign_as,
+    without_comment,
 };

@@ -101,6 +101,11 @@ pub fn claimed_signer(file: &str, signature: &[u8]) -> Result<PublicKey> {
     Ok(PublicKey::from(signature.public_key().clone()))
 }
 
+/// A public key line without its comment: one text for one key.
+pub fn without_comment(line: &str) -> String {
+    line.split_ascii_whitespace().take(2).collect::<Vec<_>>().join(" ")
+}
+
 /// Signs a manifest: the armored text for `manifest.json.sig`.
 ///
 /// # Errors

@@ -4,6 +4,7 @@ use crate::audit::{self, Action};
 use crate::base::files::{self, Beneath};
 use crate::base::places::config_directory;
 use crate::base::{Error, FleetId, HostName, Result};
+use crate::bundle::without_comment;
 use crate::cli::{args::Init, context::Context};
 use crate::grants;
 use crate::manifest::{MANIFEST_FILE, Repository};
@@ -142,7 +143,7 @@ fn known_recipients(path: &Path, keys: &crate::operator::Keys) -> Result<Vec<Str
 /// Adds the operator to a manifest that is there.
 fn register(context: &Context, name: &HostName, recipients: &[String], signer: &str, replace: bool) -> Result<()> {
     let mut repository = context.lock(Repository::open(context.place())?)?;
-    let known = |line: &String| public_part(line) == public_part(signer);
+    let known = |line: &String| without_comment(line) == without_comment(signer);
     let is_signer = repository.manifest().signers.values().any(known);
     let taken = repository.manifest().signers.contains_key(name.as_str());
     if !is_signer && taken {
@@ -166,8 +167,12 @@ fn register(context: &Context, name: &HostName, recipients: &[String], signer: &
         changed = true;
     }
     for recipient in recipients.iter().filter(|_| !replace) {
-        let there =
-            repository.manifest().operators.values().flatten().any(|r| public_part(r) == public_part(recipient));
+        let there = repository
+            .manifest()
+            .operators
+            .values()
+            .flatten()
+            .any(|r| without_comment(r) == without_comment(recipient));
         changed |= !there && edit.add_to_list(&["operators"], name.as_str(), recipient)?;
     }
     if !is_signer {
@@ -186,10 +191,6 @@ fn register(context: &Context, name: &HostName, recipients: &[String], signer: &
         "An operator who is there already has to run `pkeys secret rekey`, so that you can open the local secrets.",
     );
     Ok(())
-}
-
-fn public_part(line: &str) -> String {
-    line.split_ascii_whitespace().take(2).collect::<Vec<_>>().join(" ")
 }
 
 /// The manifest of a new repository.

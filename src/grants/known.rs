@@ -46,42 +46,23 @@ impl Known {
     pub fn of(repository: &Repository, trusted: &Trusted, host: &HostName) -> Result<Self> {
         let pinned = repository.pins()?.generation(host);
         let directory = repository.bundle(host);
+        let without_tree = |in_tree| Self::without_tree(repository, trusted, host, pinned, in_tree);
+        let invalid = |manifest: Option<Manifest>, e| without_tree(InTree::Invalid(manifest.map(Box::new), e));
         let signed = match Signed::read(&directory) {
             Ok(signed) => signed,
             Err(e) if e.is_io() => return Err(e),
-            Err(e) => {
-                let manifest = bundle::unproven(&directory)?;
-                return Self::without_tree(
-                    repository,
-                    trusted,
-                    host,
-                    pinned,
-                    InTree::Invalid(manifest.map(Box::new), e),
-                );
-            }
+            Err(e) => return invalid(bundle::unproven(&directory)?, e),
         };
-        let Some(signed) = signed else {
-            return Self::without_tree(repository, trusted, host, pinned, InTree::Missing);
-        };
+        let Some(signed) = signed else { return without_tree(InTree::Missing) };
         let authentic = match trusted.authenticate(host, &signed) {
             Ok(authentic) => authentic,
-            Err(e) => {
-                let manifest = Manifest::parse(&signed.manifest).ok();
-                return Self::without_tree(
-                    repository,
-                    trusted,
-                    host,
-                    pinned,
-                    InTree::Invalid(manifest.map(Box::new), e),
-                );
-            }
+            Err(e) => return invalid(Manifest::parse(&signed.manifest).ok(), e),
         };
         let generation = authentic.manifest.generation;
         if generation < pinned {
             let older = Error::new(format!("older than generation {pinned}, which this machine has seen"))
                 .hint("`git pull`; if the newer one is lost, render again");
-            let manifest = Some(Box::new(authentic.manifest));
-            return Self::without_tree(repository, trusted, host, pinned, InTree::Invalid(manifest, older));
+            return invalid(Some(authentic.manifest), older);
         }
         let in_tree = match authentic.payload(&directory) {
             Ok(_) => InTree::Valid,

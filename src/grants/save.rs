@@ -2,7 +2,7 @@
 
 use super::claims::of_repository;
 use crate::base::Result;
-use crate::bundle::Recipient;
+use crate::bundle::{Recipient, without_comment};
 use crate::keys::UserKeys;
 use crate::manifest::{Edit, Manifest, Repository};
 use crate::source::Reference;
@@ -66,8 +66,7 @@ pub fn accept_all(repository: &Repository) -> Result<()> {
 pub fn accept_own(repository: &Repository, signer: &str, recipients: &[String]) -> Result<()> {
     let ids: Vec<_> =
         recipients.iter().filter_map(|key| Some(key.parse::<Recipient>().ok()?.id().to_owned())).collect();
-    let signer: Vec<_> = signer.split_ascii_whitespace().take(2).collect();
-    let signer = signer.join(" ");
+    let signer = without_comment(signer);
     let own = repository.manifest().fleet_claims().into_iter().filter(|claim| match claim {
         Claim::Signer { key, .. } => *key == signer,
         Claim::Operator { recipient, .. } => ids.contains(recipient),

@@ -1,7 +1,7 @@
 //! What a `pkeys.toml` claims: who signs, who can read, and what each host gets, but for users' keys.
 
 use crate::base::{HostName, SecretName};
-use crate::bundle::{NEW_HOST_KEY, Recipient};
+use crate::bundle::{NEW_HOST_KEY, Recipient, without_comment};
 use crate::manifest::{Manifest, Origin, SourceKind, Store};
 use crate::source::Reference;
 use crate::trust::Claim;
@@ -84,9 +84,4 @@ impl Manifest {
 
 fn recipient_id(key: &str) -> Option<String> {
     key.parse::<Recipient>().ok().map(|recipient| recipient.id().to_owned())
-}
-
-/// A public key line without its comment.
-fn without_comment(line: &str) -> String {
-    line.split_ascii_whitespace().take(2).collect::<Vec<_>>().join(" ")
 }

@@ -1,12 +1,17 @@
 //! Whom `pkeys.toml` calls what: the operator behind a signing key.
 
+use crate::bundle::without_comment;
 use crate::manifest::Repository;
 
 /// Who signs here, as `pkeys.toml` calls them by this public line; `unknown` where it does not.
 pub fn operator_named(repository: &Repository, line: Option<&str>) -> String {
-    let blob = |line: &str| line.split_ascii_whitespace().take(2).collect::<Vec<_>>().join(" ");
     let known = line.and_then(|line| {
-        repository.manifest().signers.iter().find(|(_, known)| blob(known) == blob(line)).map(|(name, _)| name.clone())
+        repository
+            .manifest()
+            .signers
+            .iter()
+            .find(|(_, known)| without_comment(known) == without_comment(line))
+            .map(|(name, _)| name.clone())
     });
     known.unwrap_or_else(|| "unknown".into())
 }

@@ -5,7 +5,7 @@
 
 use super::Claim;
 use crate::base::{Error, FleetId, Result};
-use crate::bundle::{Recipient, Signers, TRUST_NAMESPACE, claimed_signer, public_key, sign_as};
+use crate::bundle::{Recipient, Signers, TRUST_NAMESPACE, claimed_signer, public_key, sign_as, without_comment};
 use serde::{Deserialize, Serialize};
 use ssh_key::{HashAlg, PrivateKey};
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,7 +43,6 @@ impl TrustSet {
         break_glass: &[String],
         signing_key: String,
     ) -> Self {
-        let without_comment = |line: &String| line.split_ascii_whitespace().take(2).collect::<Vec<_>>().join(" ");
         Self {
             format: FORMAT.into(),
             fleet,
