@@ -26,6 +26,8 @@ static CHANCE: LazyLock<Regex> = LazyLock::new(|| {
         // A fingerprint for a person to compare.
         r"\b[0-9a-f]{4}( [0-9a-f]{4}){7}\b",
         r"\b[0-9a-f]{8}\b",
+        // What makes two versions of a secret with one number differ.
+        r"\b[0-9a-f]{16}\b",
     ];
     Regex::new(&patterns.join("|")).unwrap()
 });
