@@ -61,6 +61,7 @@ fn a_folder_of_the_repository_that_is_no_bundle_is_not_replaced() {
     let precious = sandbox.repo().join("web/precious");
     std::fs::write(&precious, "precious\n").unwrap();
     replace(&sandbox, "bundles", ".");
+    sandbox.accept();
     sandbox.pkeys(&["render"]).bad("web/precious is not a file of pkeys", "move it away");
     sandbox.pkeys(&["host", "remove", "web"]).bad("web/precious is not a file of pkeys", "move it away");
     untouched(&precious);

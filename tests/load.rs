@@ -16,7 +16,7 @@ use std::time::Duration;
 /// The most memory that `pkeys render` may take, in KiB: so much for the program and the items, and so much for each
 /// host's part of the plan. What was measured, and about half as much again; a test build takes more than another.
 fn bound(hosts: usize) -> u64 {
-    64 * 1024 + 32 * hosts as u64
+    88 * 1024 + 32 * hosts as u64
 }
 
 /// How many requests there may be where `good` are needed and a twentieth of all fails.

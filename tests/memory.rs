@@ -154,11 +154,14 @@ fn no_passphrase_is_left_in_memory() {
     sandbox.pkeys_typing(&["init", "--name", "ann"], &[passphrase; 4]).good();
     sandbox.host("web", &[]);
     sandbox.secret("a", VALUE, &["web"]);
+    // The first render signs the statement of the value, too.
+    sandbox.pkeys_typing(&["render"], &[passphrase; 2]).good();
     // For the identity and for the signing key.
     let typed = format!("{passphrase}\n");
-    let render = |call| Held::on_a_terminal(call, sandbox.command_of("script"), pkeys_binary(), "render", &typed);
+    let again = "render --force";
+    let render = |call| Held::on_a_terminal(call, sandbox.command_of("script"), pkeys_binary(), again, &typed);
     assert_ne!(render(FSYNC).find(&[VALUE]), [""; 0], "what the passphrase opens is there while it is being encrypted");
-    has_nothing_left(&render(EXIT), &[passphrase.into(), VALUE.to_vec()], &["render"]);
+    has_nothing_left(&render(EXIT), &[passphrase.into(), VALUE.to_vec()], &["render", "--force"]);
     sandbox.pkeys(&["verify"]).good();
 }
 

@@ -103,6 +103,7 @@ fn a_plugin_that_the_repository_names_is_run_only_if_the_operator_allows_it() {
     pkeys(&["render"]).bad("the age plugin age-plugin-shuffle is not allowed on this machine", &hint);
     assert!(sandbox.repo().join("bundles/db/secrets.age").exists() && !sandbox.repo().join("bundles/web").exists());
     std::fs::write(sandbox.repo().join("pkeys.toml"), &operator).unwrap();
+    pkeys(&["trust", "accept", "--all"]).good();
     pkeys(&["secret", "set", "b"]).bad("is not allowed on this machine", &hint);
     pkeys(&["secret", "rekey"]).bad("is not allowed on this machine", &hint);
     std::fs::write(sandbox.repo().join("pkeys.toml"), &text).unwrap();

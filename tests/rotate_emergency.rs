@@ -151,3 +151,27 @@ fn a_host_that_only_the_stolen_key_reaches_is_not_locked() {
     let text = std::fs::read_to_string(keys).unwrap();
     assert!(text.contains("revoked = [\"db\", \"mail\"]"), "{text}");
 }
+
+#[test]
+fn the_new_key_goes_only_where_the_stolen_one_was_whatever_a_committer_wrote_meanwhile() {
+    let Some((fleet, _, _)) = fleet() else { return };
+    fleet.sandbox.pkeys(&["key", "add", "root", "tablet", "--generate", "--host", "web"]).good();
+    fleet.sandbox.pkeys(&["render"]).good();
+    fleet.pkeys(&["push"]).good();
+    // A committer makes it a key of all hosts, and waits for the day on which somebody is in a hurry.
+    let path = fleet.sandbox.repo().join("keys.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let hosts = "hosts = [\"web\"]\n";
+    assert_eq!(text.matches(hosts).count(), 1, "{text}");
+    std::fs::write(&path, text.replace(hosts, "")).unwrap();
+    let ran = emergency(&fleet, "tablet", &["--yes"]);
+    assert!(ran.err.contains("made a new key") && ran.err.contains("web: refuses the stolen key"), "{ran:?}");
+    let lines = |host: &str| fleet.read(host, "run/pkeys/authorized_keys/root").iter().filter(|b| **b == b'\n').count();
+    for host in ["db", "mail"] {
+        assert_eq!(lines(host), 2, "{host}: laptop and phone");
+        let bundle = fleet.sandbox.repo().join(format!("bundles/{host}/manifest.json"));
+        assert_eq!(std::fs::read_to_string(bundle).unwrap().matches("ssh-ed25519 ").count(), 2, "{host}");
+    }
+    // Whoever looks at it may say so: the same command goes on, and a render asks.
+    fleet.pkeys(&["render"]).bad("others have added grants", "--accept");
+}

@@ -176,7 +176,7 @@ fn a_local_secret_that_somebody_replaced_is_refused() {
     );
     file.good();
     let ran = sandbox.pkeys(&["render", "--force"]);
-    assert!(ran.err.contains("+ value of token that nobody signed"), "{ran:?}");
+    assert!(ran.err.contains("+ value of token that no accepted signer signed"), "{ran:?}");
     ran.bad("others have added grants", "--accept");
     sandbox.pkeys(&["secret", "show", "token"]).bad("token.age is not the file that was signed", "pkeys trust accept");
     // A statement that is about another secret does not help.
@@ -207,7 +207,7 @@ fn a_local_secret_that_somebody_replaced_is_refused() {
     for (name, bytes) in second {
         commit(&sandbox, &format!("secrets/token.{name}"), bytes);
     }
-    sandbox.pkeys(&["render"]).bad("the local value is older than the one that the host has", "git pull");
+    sandbox.pkeys(&["render"]).bad("the local value is older than one that was rendered", "git pull");
 }
 
 #[test]
@@ -224,7 +224,7 @@ fn a_private_key_is_no_secret_under_any_name() {
     std::fs::copy(sandbox.repo().join("secrets/ssh-user-key.root.phone.age"), sandbox.repo().join("secrets/copy.age"))
         .unwrap();
     let ran = sandbox.pkeys(&["render"]);
-    assert!(ran.err.contains("+ value of copy that nobody signed"), "{ran:?}");
+    assert!(ran.err.contains("+ value of copy that no accepted signer signed"), "{ran:?}");
     ran.bad("others have added grants", "--accept");
     edit(&sandbox, "[secrets.x]\nfrom = \"age:copy\"\nhosts = [\"web\"]\n", "");
     edit(&sandbox, "[hosts.web]\n", "[hosts.web]\nnext-host-key = \"age:ssh-user-key.root.phone\"\n");

@@ -18,5 +18,5 @@ pub mod unique;
 
 pub use error::{Error, Result};
 pub use filter::printable;
-pub use name::{FleetId, HostName, KeyLabel, SecretName, UserName};
+pub use name::{FleetId, HostName, KeyLabel, OperatorName, SecretName, UserName};
 pub use secret::SecretBytes;

@@ -20,6 +20,11 @@ fn is_login(name: &str) -> bool {
     name.len() <= 32 && is_plain(name.strip_prefix('_').unwrap_or(name))
 }
 
+/// Like a plain name, and may have `@` and `+` in it: `ann@laptop`.
+fn is_operator(name: &str) -> bool {
+    is_plain(&name.replace(['@', '+'], "-"))
+}
+
 /// 32 lower-case hexadecimal digits: 128 random bits.
 fn is_fleet_id(id: &str) -> bool {
     id.len() == 32 && id.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
@@ -111,6 +116,13 @@ name_type!(
     "host",
     is_plain,
     "use letters, digits, '.', '_' and '-', starting with a letter or digit, at most 128"
+);
+name_type!(
+    /// The name of an operator or a signer in `pkeys.toml`.
+    OperatorName,
+    "signer or operator",
+    is_operator,
+    "use letters, digits, '.', '_', '-', '@' and '+', starting with a letter or digit, at most 128"
 );
 name_type!(
     /// The label of one of a user's keys, such as `laptop`.

@@ -35,6 +35,9 @@ pub struct Manifest {
     pub payload: Payload,
     /// Who can decrypt: SSH fingerprints or age public keys.
     pub recipients: Vec<String>,
+    /// Those of them that are break-glass recipients, and not the host's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub break_glass: Vec<String>,
     /// The secrets inside, sorted by name.
     pub secrets: Vec<SecretEntry>,
     /// The public keys that each user may log in with on this host: lines as in `authorized_keys`.
@@ -62,6 +65,9 @@ pub struct SecretEntry {
     pub name: SecretName,
     /// Where its value came from.
     pub reference: String,
+    /// The source that `pkeys.toml` names for it, where several could hold such a reference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// The source's own version of the value; never derived from the plaintext.
     pub version: String,
 }
@@ -112,8 +118,10 @@ impl Manifest {
     /// All that is free text: it reaches terminals, and files with one line for each key.
     fn texts(&self) -> impl Iterator<Item = &String> {
         let secrets = self.secrets.iter().flat_map(|secret| [&secret.reference, &secret.version]);
+        let sources = self.secrets.iter().filter_map(|secret| secret.source.as_ref());
+        let recipients = self.recipients.iter().chain(&self.break_glass);
         let keys = self.authorized_keys.values().flatten();
-        [&self.created, &self.inputs].into_iter().chain(&self.recipients).chain(secrets).chain(keys)
+        [&self.created, &self.inputs].into_iter().chain(recipients).chain(secrets).chain(sources).chain(keys)
     }
 
     /// The names of the secrets, in the file's order.
@@ -147,9 +155,11 @@ pub(super) mod tests {
             created: "2026-11-23T00:00:00Z".into(),
             payload: Payload::of(b"x"),
             recipients: vec!["age1x".into()],
+            break_glass: Vec::new(),
             secrets: vec![SecretEntry {
                 name: SecretName::new("a").unwrap(),
                 reference: "age:a".into(),
+                source: None,
                 version: "sha256:0".into(),
             }],
             authorized_keys: BTreeMap::new(),
@@ -214,7 +224,7 @@ pub(super) mod tests {
             recipients in proptest::collection::vec("\\PC{0,20}", 0..3),
             keys in proptest::collection::btree_map("[a-z_][a-z0-9-]{1,9}", proptest::collection::vec("\\PC{0,30}", 0..3), 0..3),
         ) {
-            let secret = |(name, (reference, version))| SecretEntry { name: SecretName::new(name).unwrap(), reference, version };
+            let secret = |(name, (reference, version))| SecretEntry { name: SecretName::new(name).unwrap(), reference, source: None, version };
             let keys = keys.into_iter().filter_map(|(user, lines): (String, _)| Some((UserName::new(user).ok()?, lines)));
             let manifest = Manifest {
                 host: HostName::new(host).unwrap(),

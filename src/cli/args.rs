@@ -1,6 +1,6 @@
 //! The command line's shape. Parsing does nothing but validate.
 
-use crate::base::HostName;
+use crate::base::{HostName, OperatorName};
 use crate::bundle::Recipient;
 pub(super) use crate::cli::args_adopt::{Adopt, From as ImportFrom, Import};
 pub(super) use crate::cli::args_break_glass::{
@@ -109,7 +109,7 @@ pub(super) enum Command {
 pub(super) struct Init {
     /// The operator's name in pkeys.toml [default: the login name]
     #[arg(long)]
-    pub name: Option<HostName>,
+    pub name: Option<OperatorName>,
     /// Use this existing age or SSH key to open local secrets
     #[arg(long, value_name = "PATH")]
     pub identity: Option<PathBuf>,

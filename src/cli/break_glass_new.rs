@@ -6,7 +6,7 @@ use crate::break_glass::{About, Anchor, BreakGlassIdentity, key_sheet, share_she
 use crate::bundle::public_key;
 use crate::cli::args::{BreakGlassNew, BreakGlassPages};
 use crate::cli::context::Context;
-use crate::cli::trust::settle;
+use crate::cli::question::settle;
 use crate::cli::ui::count;
 use crate::escrow;
 use crate::keys::{UserKeys, today};

@@ -4,7 +4,7 @@
 //! result a second time.
 
 use crate::activate::{self, Options, Spec};
-use crate::base::{Error, FleetId, HostName, Result, SecretName, files};
+use crate::base::{Error, FleetId, HostName, OperatorName, Result, SecretName, files};
 use crate::cli::args::{Demo, SecretSet};
 use crate::cli::context::Context;
 use crate::cli::ui::Tone;
@@ -110,7 +110,7 @@ impl Stage<'_> {
     }
 
     fn operator(&self) -> Result<Keys> {
-        let name = HostName::new("demo")?;
+        let name = OperatorName::new("demo")?;
         let identity = new_identity(&Terminal, true, false)?;
         let signing = new_signing_key(&Terminal, true, name.as_str())?;
         let text = init::template(&FleetId::random(), &name, std::slice::from_ref(&identity.public), &signing.public);

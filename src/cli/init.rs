@@ -3,7 +3,7 @@
 use crate::audit::{self, Action};
 use crate::base::files::{self, Beneath};
 use crate::base::places::config_directory;
-use crate::base::{Error, FleetId, HostName, Result};
+use crate::base::{Error, FleetId, OperatorName, Result};
 use crate::bundle::without_comment;
 use crate::cli::{args::Init, context::Context};
 use crate::grants;
@@ -50,13 +50,13 @@ pub(super) fn run(context: &Context, args: &Init) -> Result<bool> {
 }
 
 /// The operator's name in `[operators]` and `[signers]`.
-fn operator_name(args: &Init) -> Result<HostName> {
+fn operator_name(args: &Init) -> Result<OperatorName> {
     if let Some(name) = &args.name {
         return Ok(name.clone());
     }
     let login =
         ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()).unwrap_or_else(|| "operator".into());
-    HostName::new(login)
+    OperatorName::new(login)
         .map_err(|_| Error::new("your login name cannot be used here").hint("name yourself with --name"))
 }
 
@@ -91,7 +91,7 @@ fn point_to_existing(context: &Context, args: &Init, directory: &Path) -> Result
         .hint("edit that file: init changes nothing that exists"))
 }
 
-fn make_missing(context: &Context, args: &Init, directory: &Path, name: &HostName) -> Result<()> {
+fn make_missing(context: &Context, args: &Init, directory: &Path, name: &OperatorName) -> Result<()> {
     let config = Config::load()?;
     let kept = |path: &Path| context.ui.did("kept", &path.display());
     let post_quantum = Config::post_quantum_file(directory);
@@ -141,7 +141,7 @@ fn known_recipients(path: &Path, keys: &crate::operator::Keys) -> Result<Vec<Str
 }
 
 /// Adds the operator to a manifest that is there.
-fn register(context: &Context, name: &HostName, recipients: &[String], signer: &str, replace: bool) -> Result<()> {
+fn register(context: &Context, name: &OperatorName, recipients: &[String], signer: &str, replace: bool) -> Result<()> {
     let mut repository = context.lock(Repository::open(context.place())?)?;
     let known = |line: &String| without_comment(line) == without_comment(signer);
     let is_signer = repository.manifest().signers.values().any(known);
@@ -194,7 +194,8 @@ fn register(context: &Context, name: &HostName, recipients: &[String], signer: &
 }
 
 /// The manifest of a new repository.
-pub(super) fn template(fleet: &FleetId, name: &HostName, recipients: &[String], signer: &str) -> String {
+pub(super) fn template(fleet: &FleetId, name: &OperatorName, recipients: &[String], signer: &str) -> String {
+    let name = toml_edit::Key::new(name.as_str());
     let quoted = |text: &str| toml_edit::Value::from(text).to_string();
     let recipients: Vec<_> = recipients.iter().map(|r| quoted(r)).collect();
     format!(

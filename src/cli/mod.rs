@@ -40,6 +40,7 @@ mod masking;
 mod policy;
 mod policy_matrix;
 mod push;
+mod question;
 mod render;
 mod rotate;
 mod rotate_host;

@@ -5,7 +5,7 @@ use crate::base::{Error, Result};
 use crate::cli::args::Render;
 use crate::cli::break_glass::keep_escrow;
 use crate::cli::context::Context;
-use crate::cli::trust;
+use crate::cli::question;
 use crate::cli::ui::{Tone, count, error_json};
 use crate::grants;
 use crate::policy::{Leeway, Warnings};
@@ -18,9 +18,9 @@ pub(super) fn run(context: &Context, args: &Render) -> Result<bool> {
     let sources = Sources::new(&repository, &keys);
     let hosts = repository.hosts(&args.hosts)?;
     if args.dry_run {
-        trust::show_unaccepted(context, &grants::unaccepted(&repository, &hosts)?);
+        question::show_unaccepted(context, &repository, &grants::unaccepted(&repository, &hosts)?)?;
     } else {
-        trust::settle(context, &repository, &hosts, args.accept)?;
+        question::settle(context, &repository, &hosts, args.accept)?;
     }
     let plans = render::plan(&repository, &sources, &hosts, args.force, Leeway::None)?;
     let stale = plans.iter().filter(|plan| matches!(plan.state, State::Stale { .. })).count();

@@ -3,8 +3,8 @@
 use crate::base::{HostName, Result};
 use crate::cli::args::Rotate;
 use crate::cli::context::Context;
+use crate::cli::question::settle;
 use crate::cli::rotate::{commits, confirmed, repository};
-use crate::cli::trust::settle;
 use crate::cli::ui::{count, error_json};
 use crate::rotate::{generator, receivers, rotate_secrets};
 use serde_json::json;

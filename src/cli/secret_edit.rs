@@ -18,6 +18,8 @@ pub(super) fn run(context: &Context, name: &SecretName) -> Result<bool> {
     };
     let after = edit(context, name, &before)?;
     if after == before {
+        // Removes what a killed run has left, which may have been this very value.
+        drop(repository.try_lock()?);
         context.ui.did("unchanged", name);
         return Ok(true);
     }

@@ -1,16 +1,14 @@
-//! `trust`: what this machine accepts of a repository that others write to; and the question before a render.
+//! `trust`: what this machine accepts of a repository that others write to.
 
-use crate::base::{Error, HostName, Result};
+use crate::base::{Error, Result};
 use crate::cli::args::TrustCommand;
 use crate::cli::context::Context;
+use crate::cli::question::{fingerprint, settle, show_unaccepted};
 use crate::cli::ui::{Tone, count};
 use crate::grants;
 use crate::manifest::Repository;
-use crate::trust::{Claim, trust_set_fingerprint};
+use crate::trust::Claim;
 use serde_json::json;
-
-/// How many claims are shown one by one.
-const SHOWN: usize = 40;
 
 pub(super) fn run(context: &Context, command: &TrustCommand) -> Result<bool> {
     let repository = context.repository()?;
@@ -23,57 +21,6 @@ pub(super) fn run(context: &Context, command: &TrustCommand) -> Result<bool> {
             Ok(true)
         }
     }
-}
-
-/// Asks whether to accept what these hosts would get, and what the fleet claims, if somebody else wrote it. With `accept`,
-/// new grants are accepted without a question; new members of the trust set never are.
-///
-/// # Errors
-/// If the answer is no, or nobody can be asked.
-pub(super) fn settle(context: &Context, repository: &Repository, hosts: &[HostName], accept: bool) -> Result<()> {
-    repository.pins()?.forget_others(&repository.manifest().fleet_claims())?;
-    let claims = grants::unaccepted(repository, hosts)?;
-    if claims.is_empty() {
-        return Ok(());
-    }
-    let of_trust_set = claims.iter().any(Claim::is_of_trust_set);
-    if accept && !of_trust_set {
-        return repository.pins()?.accept(&claims);
-    }
-    context.ui.note("Not accepted on this machine yet:");
-    show_unaccepted(context, &claims);
-    if of_trust_set {
-        context.ui.note(&format!("Trust set of this fleet: {}", fingerprint(repository)?));
-        context.ui.note("Compare it with `pkeys trust show` on a machine that has accepted it.");
-    }
-    match context.prompt.confirm("Accept all of this?") {
-        Some(true) => repository.pins()?.accept(&claims),
-        Some(false) => Err(Error::new("not accepted; nothing changed")
-            .hint("`pkeys log` and git say who added it; take it out of pkeys.toml or keys.toml")),
-        None if of_trust_set => {
-            Err(Error::new("the trust set of this fleet is not accepted on this machine, and there is no terminal")
-                .hint("compare `pkeys trust show` with another machine, then `pkeys trust accept FINGERPRINT`"))
-        }
-        None => Err(Error::new("others have added grants, and there is no terminal to confirm them")
-            .hint("look at `pkeys render --dry-run`, then add --accept")),
-    }
-}
-
-/// One line for each claim, up to a screenful.
-pub(super) fn show_unaccepted(context: &Context, claims: &[Claim]) {
-    for claim in claims.iter().take(SHOWN) {
-        context.ui.note(&match claim.host() {
-            Some(host) => format!("  {host}: {claim}"),
-            None => format!("  {claim}"),
-        });
-    }
-    if let Some(more) = claims.len().checked_sub(SHOWN).filter(|more| *more > 0) {
-        context.ui.note(&format!("  and {more} more; `pkeys trust show --json` has all"));
-    }
-}
-
-fn fingerprint(repository: &Repository) -> Result<String> {
-    Ok(trust_set_fingerprint(repository.fleet()?, &repository.manifest().fleet_claims()))
 }
 
 fn show(context: &Context, repository: &Repository) -> Result<bool> {
@@ -114,11 +61,13 @@ fn accept(context: &Context, repository: &Repository, expected: Option<&str>, al
                 .hint("is this clone up to date? else somebody has changed signers, operators or break-glass"));
         }
         let set: Vec<_> = repository.manifest().fleet_claims().into_iter().filter(Claim::is_of_trust_set).collect();
-        repository.pins()?.accept(&set)?;
+        grants::accept(repository, &set)?;
     }
     let claims = grants::all_unaccepted(repository)?;
     if all {
-        repository.pins()?.accept(&claims)?;
+        show_unaccepted(context, repository, &claims)?;
+        grants::unknown_words(repository)?.iter().for_each(|word| context.ui.note(&format!("  {word}")));
+        grants::accept_all(repository)?;
     } else if expected.is_none() {
         settle(context, repository, &hosts, false)?;
     }

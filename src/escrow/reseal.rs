@@ -41,6 +41,8 @@ pub struct Reseal {
     pub unproven: BTreeSet<Login>,
     /// The logins of the old bundle that `keys.toml` no longer has.
     pub gone: BTreeSet<Login>,
+    /// The highest generation that was known.
+    known: u64,
     contents: OpenBundle,
     recipient: Recipient,
 }
@@ -71,7 +73,7 @@ impl Reseal {
         let now = logins(&authorized(repository.manifest(), &UserKeys::load(repository)?, host));
         let before = logins(&old.authorized_keys);
         let pins = repository.pins()?;
-        let is_proven = |login: &&Login| before.contains(*login) || pins.accepts(&login.claim(host));
+        let is_proven = |login: &&Login| before.contains(*login) || pins.accepts_while(&login.claim(host), highest);
         // The key in hand is one of break-glass; a new machine may not know more of them.
         let own = opened.identity.iter().filter_map(bundle::Identity::recipient);
         let recipients: BTreeSet<_> =
@@ -80,6 +82,7 @@ impl Reseal {
             host: host.clone(),
             signer: format!("{name} {}", authentic.signer),
             generation: next_generation(highest)?,
+            known: highest,
             recipients: recipients.into_iter().collect(),
             logins: now.iter().filter(is_proven).cloned().collect(),
             unproven: now.iter().filter(|login| !is_proven(login)).cloned().collect(),
@@ -116,23 +119,26 @@ pub fn reseal(opened: &Opened, locked: &mut Repository, plan: &Reseal, with_unpr
         generation: plan.generation,
         created: now(),
         payload: Payload::of(&payload),
+        break_glass: ids.iter().filter(|id| *id != plan.recipient.id()).cloned().collect(),
         recipients: ids.into_iter().collect(),
         authorized_keys,
         // Not what `render` would make: the next one renders anew.
         inputs: "break-glass".into(),
         ..old.clone()
     };
-    let manifest = manifest.to_bytes();
-    let signature = bundle::sign(&manifest, &key)?.into_bytes();
-    let seen = (host.clone(), plan.generation, sha256_hex(&manifest));
+    let text = manifest.to_bytes();
+    let signature = bundle::sign(&text, &key)?.into_bytes();
     let mut edit = locked.edit()?;
     edit.set_list(&["hosts", host.as_str()], "recipients", &[plan.recipient.to_string()])?;
     let action = Action::new("break-glass reseal").text("host", host).text("recipient", plan.recipient.id());
     audit::append(locked, &[action.number("generation", plan.generation)])?;
     grants::save_manifest_in_emergency(locked, &edit)?;
-    bundle::write(&locked.bundle(host), &Signed { manifest, signature }, &payload)?;
-    let mut pins = locked.pins()?;
-    if pins.is_empty() { Ok(()) } else { pins.settle(&[seen], &BTreeSet::new(), &[]) }
+    bundle::write(&locked.bundle(host), &Signed { manifest: text.clone(), signature }, &payload)?;
+    if locked.pins()?.is_empty() {
+        return Ok(());
+    }
+    let seen = grants::as_seen(locked, &manifest, sha256_hex(&text), plan.known)?;
+    locked.pins()?.settle(&[seen])
 }
 
 impl Login {

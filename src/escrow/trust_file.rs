@@ -37,7 +37,7 @@ pub fn pinned_anchor(repository: &Repository) -> Result<Option<Anchor>> {
     let accepted = pins.signers_called(enroll::SIGNER);
     // After a run that was killed there may be two: the one that it replaces, and the one of pkeys.toml.
     let named = repository.manifest().signer_claims().find_map(|claim| match claim {
-        Claim::Signer { name, key } if name == enroll::SIGNER => Some(key),
+        Claim::Signer { name, key } if name.as_str() == enroll::SIGNER => Some(key),
         _ => None,
     });
     let key = named.as_deref().filter(|key| accepted.contains(key)).or_else(|| accepted.first().copied());

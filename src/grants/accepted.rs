@@ -1,6 +1,6 @@
 //! The part of a repository's claims that takes effect on this machine.
 
-use crate::base::{Error, FleetId, HostName, Result};
+use crate::base::{Error, FleetId, HostName, Result, UserName};
 use crate::bundle::{Authentic, Recipient, Signed, Signers};
 use crate::manifest::{Manifest, Origin, Repository};
 use crate::trust::{Claim, TrustSet};
@@ -47,11 +47,19 @@ impl Trusted {
     /// # Errors
     /// Says which of it does not hold.
     pub fn authenticate(&self, host: &HostName, signed: &Signed) -> Result<Authentic> {
-        let authentic = signed.authenticate(host, Some(&self.fleet), &self.signers)?;
+        let authentic = self.authenticate_any(host, signed)?;
         match authentic.manifest.fleet {
             Some(_) => Ok(authentic),
             None => Err(Error::new("it has format 1, which names no fleet")),
         }
+    }
+
+    /// As [`Self::authenticate`], and takes format 1, too, which names no fleet.
+    ///
+    /// # Errors
+    /// Says which of it does not hold.
+    pub fn authenticate_any(&self, host: &HostName, signed: &Signed) -> Result<Authentic> {
+        signed.authenticate(host, Some(&self.fleet), &self.signers)
     }
 }
 
@@ -86,6 +94,17 @@ pub fn secret_recipients(repository: &Repository) -> Result<Vec<Recipient>> {
 /// If it was not.
 pub fn require_vault(repository: &Repository, origin: &Origin) -> Result<()> {
     match repository.manifest().vault(&origin.reference, Some(&origin.source)) {
+        Some(vault) if !repository.pins()?.accepts(&vault) => Err(not_accepted(&vault)),
+        _ => Ok(()),
+    }
+}
+
+/// Checks that the vault that keeps the private keys of a user was accepted. Local files are in none.
+///
+/// # Errors
+/// If it was not.
+pub fn require_key_vault(repository: &Repository, user: &UserName) -> Result<()> {
+    match repository.manifest().key_vault(user) {
         Some(vault) if !repository.pins()?.accepts(&vault) => Err(not_accepted(&vault)),
         _ => Ok(()),
     }

@@ -87,21 +87,8 @@ impl Known {
     }
 
     /// The claims that the accepted manifest has granted.
-    pub fn granted(&self, host: &HostName) -> BTreeSet<Claim> {
-        let Some(Authentic { manifest, .. }) = &self.accepted else { return BTreeSet::new() };
-        let recipients = manifest
-            .recipients
-            .iter()
-            .map(|recipient| Claim::Recipient { host: host.clone(), recipient: recipient.clone() });
-        let secrets = manifest.secrets.iter().map(|secret| Claim::Secret {
-            host: host.clone(),
-            name: secret.name.clone(),
-            reference: secret.reference.clone(),
-        });
-        let keys = manifest.authorized_keys.iter().flat_map(|(user, lines)| {
-            lines.iter().map(|line| Claim::Key { host: host.clone(), user: user.clone(), line: line.clone() })
-        });
-        recipients.chain(secrets).chain(keys).collect()
+    pub fn granted(&self) -> BTreeSet<Claim> {
+        self.accepted.as_ref().map(|accepted| grants(&accepted.manifest)).unwrap_or_default()
     }
 
     /// The manifest in the work tree, valid or not: for its number and what it says of itself.
@@ -111,6 +98,34 @@ impl Known {
             InTree::Valid => self.accepted.as_ref().map(|accepted| &accepted.manifest),
             InTree::Invalid(manifest, _) => manifest.as_deref(),
         }
+    }
+}
+
+/// What a manifest grants to its host. Break-glass recipients are accepted for the whole fleet, or not at all.
+pub(super) fn grants(manifest: &Manifest) -> BTreeSet<Claim> {
+    let host = &manifest.host;
+    let own = manifest.recipients.iter().filter(|recipient| !manifest.break_glass.contains(recipient));
+    let recipients = own.map(|recipient| Claim::Recipient { host: host.clone(), recipient: recipient.clone() });
+    let secrets = manifest.secrets.iter().map(|secret| Claim::Secret {
+        host: host.clone(),
+        name: secret.name.clone(),
+        reference: secret.reference.clone(),
+        source: secret.source.clone(),
+    });
+    let keys = manifest.authorized_keys.iter().flat_map(|(user, lines)| {
+        lines.iter().map(|line| Claim::Key { host: host.clone(), user: user.clone(), line: line.clone() })
+    });
+    recipients.chain(secrets).chain(keys).collect()
+}
+
+/// The highest generation of a host that is known.
+///
+/// # Errors
+/// If a file cannot be read.
+pub(super) fn newest_generation(repository: &Repository, trusted: Option<&Trusted>, host: &HostName) -> Result<u64> {
+    match trusted {
+        Some(trusted) => Ok(Known::of(repository, trusted, host)?.highest),
+        None => Ok(repository.pins()?.generation(host)),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a repository claims and nobody has accepted yet.
 
+use super::accept::newest_of;
 use super::accepted::Trusted;
 use super::claims::{of_fleet, of_host};
 use super::known::Known;
@@ -61,8 +62,9 @@ pub fn unaccepted_of_host(
     host: &HostName,
     known: Option<&Known>,
 ) -> Result<Vec<Claim>> {
-    let granted = known.map(|known| known.granted(host)).unwrap_or_default();
+    let granted = known.map(Known::granted).unwrap_or_default();
+    let newest = newest_of(repository, host, known)?;
     let pins = repository.pins()?;
     let claims = of_host(repository.manifest(), keys, host).into_iter();
-    Ok(claims.filter(|claim| !granted.contains(claim) && !pins.accepts(claim)).collect())
+    Ok(claims.filter(|claim| !granted.contains(claim) && !pins.accepts_while(claim, newest)).collect())
 }

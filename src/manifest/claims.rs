@@ -1,10 +1,11 @@
 //! What a `pkeys.toml` claims: who signs, who can read, and what each host gets, but for users' keys.
 
-use crate::base::{HostName, SecretName};
+use crate::base::{HostName, SecretName, UserName};
 use crate::bundle::{NEW_HOST_KEY, Recipient, without_comment};
 use crate::manifest::{Manifest, Origin, SourceKind, Store};
 use crate::source::Reference;
 use crate::trust::Claim;
+use std::collections::BTreeSet;
 
 impl Manifest {
     /// Claims about the whole fleet. Keys that do not parse make none: nothing is encrypted to them.
@@ -16,11 +17,7 @@ impl Manifest {
         claims.extend(
             named.chain(host_keys.map(|reference| (reference, None))).filter_map(|(r, source)| self.vault(r, source)),
         );
-        for user in self.users.values() {
-            if let Some(Store::Op(vault)) = &user.store {
-                claims.push(Claim::Vault { store: self.only_store(), vault: vault.clone() });
-            }
-        }
+        claims.extend(self.users.keys().filter_map(|user| self.key_vault(user)));
         claims.sort();
         claims.dedup();
         claims
@@ -41,21 +38,28 @@ impl Manifest {
 
     /// The break-glass recipients.
     pub fn break_glass_claims(&self) -> impl Iterator<Item = Claim> {
-        let recipients = self.break_glass.recipients.iter().filter_map(|key| recipient_id(key));
-        recipients.map(|recipient| Claim::BreakGlass { recipient })
+        self.break_glass_ids().into_iter().map(|recipient| Claim::BreakGlass { recipient })
+    }
+
+    /// The break-glass recipients as bundles name them, sorted.
+    pub fn break_glass_ids(&self) -> BTreeSet<String> {
+        self.break_glass.recipients.iter().filter_map(|key| recipient_id(key)).collect()
     }
 
     /// What a host gets, but for users' keys.
     pub fn host_claims(&self, host: &HostName) -> Vec<Claim> {
         let Some(settings) = self.hosts.get(host) else { return Vec::new() };
-        let own = settings.recipients.iter().filter_map(|key| recipient_id(key));
+        // A break-glass recipient that stands here, too, is accepted as such.
+        let break_glass = self.break_glass_ids();
+        let own = settings.recipients.iter().filter_map(|key| recipient_id(key)).filter(|id| !break_glass.contains(id));
         let mut claims: Vec<_> = own.map(|recipient| Claim::Recipient { host: host.clone(), recipient }).collect();
-        let new_key = self.host_key_for(host).and_then(|key| Some((SecretName::new(NEW_HOST_KEY).ok()?, key)));
-        let secrets = self.secrets_of(host).map(|(name, secret)| (name.clone(), &secret.from));
-        claims.extend(secrets.chain(new_key).map(|(name, reference)| Claim::Secret {
+        let new_key = self.host_key_for(host).and_then(|key| Some((SecretName::new(NEW_HOST_KEY).ok()?, key, None)));
+        let secrets = self.secrets_of(host).map(|(name, secret)| (name.clone(), &secret.from, secret.source.clone()));
+        claims.extend(secrets.chain(new_key).map(|(name, reference, source)| Claim::Secret {
             host: host.clone(),
             name,
             reference: reference.to_string(),
+            source,
         }));
         claims
     }
@@ -68,6 +72,14 @@ impl Manifest {
             Err(_) => self.only_store(),
         };
         Some(Claim::Vault { store, vault: op.vault.clone() })
+    }
+
+    /// The vault that keeps the private keys that pkeys makes for a user, if it is no local file.
+    pub fn key_vault(&self, user: &UserName) -> Option<Claim> {
+        match &self.users.get(user)?.store {
+            Some(Store::Op(vault)) => Some(Claim::Vault { store: self.only_store(), vault: vault.clone() }),
+            _ => None,
+        }
     }
 
     /// What a source of this name reads from, for a person to recognise.

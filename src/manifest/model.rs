@@ -1,6 +1,6 @@
 //! What `pkeys.toml` may say.
 
-use crate::base::{Error, FleetId, HostName, Result, SecretName, UserName};
+use crate::base::{Error, FleetId, HostName, OperatorName, Result, SecretName, UserName};
 use crate::bundle::Recipient;
 use crate::manifest::{Generate, PolicyLevel, User, mixture};
 use crate::source::Reference;
@@ -24,13 +24,13 @@ pub struct Manifest {
     pub sources: BTreeMap<String, SourceSettings>,
     /// Who can read and edit local age secrets: recipients by operator.
     #[serde(default)]
-    pub operators: BTreeMap<String, Vec<String>>,
+    pub operators: BTreeMap<OperatorName, Vec<String>>,
     /// The recovery recipients of everything.
     #[serde(default)]
     pub break_glass: BreakGlass,
     /// Whose signature hosts trust: an SSH public key by operator.
     #[serde(default)]
-    pub signers: BTreeMap<String, String>,
+    pub signers: BTreeMap<OperatorName, String>,
     /// The hosts.
     #[serde(default)]
     pub hosts: BTreeMap<HostName, Host>,
@@ -213,7 +213,7 @@ impl Manifest {
     /// # Errors
     /// When there is no operator, one's recipient cannot be used, or post-quantum ones stand beside others.
     pub fn secret_recipients(&self) -> Result<Vec<Recipient>> {
-        let named = self.operators.iter().flat_map(|(name, keys)| keys.iter().map(|key| (name.clone(), key)));
+        let named = self.operators.iter().flat_map(|(name, keys)| keys.iter().map(|key| (name.to_string(), key)));
         let operators: Vec<_> = named.collect();
         if operators.is_empty() {
             return Err(Error::new("pkeys.toml names no operator").hint("run `pkeys init`"));

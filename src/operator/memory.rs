@@ -35,7 +35,11 @@ impl MemoryDirectory {
         places().filter(|place| in_memory(place)).for_each(|place| sweep(&place));
         for _ in 0..ATTEMPTS {
             let made = files::new_directory(&above.join(name(what)))?;
-            if made.try_lock_root()? && made.path().symlink_metadata().is_ok() {
+            let locked = made.try_lock_root();
+            if locked.is_err() {
+                let _ = std::fs::remove_dir(made.path());
+            }
+            if locked? && made.path().symlink_metadata().is_ok() {
                 let path = made.path().to_owned();
                 signals::remove_at_the_end(&path);
                 return Ok(Self { path, _locked: made });

@@ -11,7 +11,7 @@ pub fn operator_named(repository: &Repository, line: Option<&str>) -> String {
             .signers
             .iter()
             .find(|(_, known)| without_comment(known) == without_comment(line))
-            .map(|(name, _)| name.clone())
+            .map(|(name, _)| name.to_string())
     });
     known.unwrap_or_else(|| "unknown".into())
 }
@@ -23,5 +23,5 @@ pub fn operator_of(repository: &Repository, fingerprint: &str) -> String {
             .is_ok_and(|key| key.fingerprint(ssh_key::HashAlg::Sha256).to_string() == fingerprint)
     };
     let known = repository.manifest().signers.iter().find(|(_, line)| is(line));
-    known.map_or_else(|| "unknown".into(), |(name, _)| name.clone())
+    known.map_or_else(|| "unknown".into(), |(name, _)| name.to_string())
 }

@@ -1,6 +1,6 @@
 //! What rules can look at: the entities, made of `pkeys.toml`, `keys.toml`, the log and the list of leaked keys.
 
-use crate::base::{Error, Result, UserName};
+use crate::base::{Error, OperatorName, Result, UserName};
 use crate::keys::{PublicHalf, State, UserKey, UserKeys};
 use crate::manifest::{Manifest, Selector};
 use crate::policy::names;
@@ -35,7 +35,8 @@ impl World {
     /// # Errors
     /// When the data does not fit the schema, which is a mistake of pkeys.
     pub(super) fn new(schema: &Schema, manifest: &Manifest, facts: &Facts) -> Result<Self> {
-        let operators: BTreeSet<&String> = manifest.operators.keys().chain(manifest.signers.keys()).collect();
+        let names = manifest.operators.keys().chain(manifest.signers.keys());
+        let operators: BTreeSet<&str> = names.map(OperatorName::as_str).collect();
         let mut all: Vec<Value> = Vec::new();
         for (name, host) in &manifest.hosts {
             let mut attributes = attributes(json!({
@@ -67,8 +68,7 @@ impl World {
             put(&mut attributes, "rotateEvery", every.map(|every| every.days));
             all.push(entity("User", name, attributes, &[]));
         }
-        let unknown = "unknown".to_owned();
-        for name in operators.iter().copied().chain([&unknown]).collect::<BTreeSet<_>>() {
+        for name in operators.iter().copied().chain(["unknown"]).collect::<BTreeSet<_>>() {
             all.push(entity("Operator", name, attributes(json!({ "name": name })), &[]));
         }
         let of_operator = |user: &str| operators.iter().any(|operator| *operator == user);
@@ -78,7 +78,7 @@ impl World {
         }));
         for (name, line) in &manifest.signers {
             let Ok(key) = crate::bundle::public_key(line) else { continue };
-            all.push(signing_key(facts, name, &key));
+            all.push(signing_key(facts, name.as_str(), &key));
         }
         let entities = Entities::from_json_value(Value::Array(all), Some(schema)).map_err(|e| {
             Error::new(format!("the policies' entities do not fit their schema: {e}"))

@@ -41,7 +41,7 @@ pub(super) fn check(
         signature: candidate.signature.clone().into_bytes(),
     };
     // A host can say what it likes; only what an accepted signer signed is known of it.
-    let theirs = signed.authenticate(host, None, &trusted.signers).map(|found| found.manifest);
+    let theirs = trusted.authenticate_any(host, &signed).map(|found| found.manifest);
     let generation = theirs.as_ref().ok().map(|theirs| theirs.generation);
     let on_host = OnHost { replaces: sha256.clone(), generation };
     let is_ours = sha256 == sha256_hex(&ours.0.manifest);

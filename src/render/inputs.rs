@@ -1,11 +1,12 @@
 //! What a host should have, its fingerprint, and how that differs from what it has.
 
 use crate::base::{Error, FleetId, HostName, Result, SecretName, UserName};
-use crate::bundle::{FORMAT_2, Manifest as BundleManifest, NEW_HOST_KEY, Recipient, sha256_hex};
-use crate::grants::statement;
+use crate::bundle::{FORMAT_2, Manifest as BundleManifest, NEW_HOST_KEY, Recipient, SecretEntry, sha256_hex};
+use crate::grants::version;
 use crate::keys::{UserKeys, authorized};
-use crate::manifest::{Manifest, Origin, check_delivery};
+use crate::manifest::{Manifest, Origin, Repository, check_delivery};
 use crate::policy::Granted;
+use crate::source::Reference;
 use crate::trust::Claim;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -19,6 +20,8 @@ pub struct Wanted {
     pub secrets: BTreeMap<SecretName, WantedSecret>,
     /// Who can open it, sorted.
     pub recipients: Vec<Recipient>,
+    /// Those of them that are break-glass recipients, as bundles name them.
+    pub break_glass: BTreeSet<String>,
     /// Who may log in.
     pub authorized_keys: BTreeMap<UserName, Vec<String>>,
 }
@@ -28,6 +31,8 @@ pub struct Wanted {
 pub struct WantedSecret {
     /// Where its value comes from.
     pub origin: Origin,
+    /// The source that `pkeys.toml` names for it.
+    pub source: Option<String>,
     /// Whether a final newline is stripped.
     pub trim: bool,
 }
@@ -41,7 +46,7 @@ impl Wanted {
         let secrets = manifest.secrets_of(host).map(|(name, secret)| {
             let origin = check_delivery(&secret.from, None).and_then(|()| Origin::of(manifest, secret));
             let origin = origin.map_err(|e| e.context(format!("secret {name}")))?;
-            Ok((name.clone(), WantedSecret { origin, trim: secret.trim }))
+            Ok((name.clone(), WantedSecret { origin, source: secret.source.clone(), trim: secret.trim }))
         });
         let mut secrets = secrets.collect::<Result<BTreeMap<_, _>>>()?;
         if secrets.contains_key(NEW_HOST_KEY) {
@@ -53,7 +58,7 @@ impl Wanted {
         if let Some(reference) = manifest.host_key_for(host) {
             check_delivery(reference, Some(host)).map_err(|e| e.context("next-host-key"))?;
             let origin = Origin::find(manifest, reference, None)?;
-            secrets.insert(SecretName::new(NEW_HOST_KEY)?, WantedSecret { origin, trim: false });
+            secrets.insert(SecretName::new(NEW_HOST_KEY)?, WantedSecret { origin, source: None, trim: false });
         }
         let fleet = manifest.fleet.clone().ok_or_else(|| {
             Error::new("pkeys.toml has no fleet id").hint("run `pkeys init`: it adds one, and changes nothing else")
@@ -62,6 +67,7 @@ impl Wanted {
             fleet,
             secrets,
             recipients: manifest.recipients_of(host)?,
+            break_glass: manifest.break_glass_ids(),
             authorized_keys: authorized(manifest, keys, host),
         })
     }
@@ -85,6 +91,7 @@ impl Wanted {
             match claim {
                 Claim::Recipient { recipient, .. } | Claim::BreakGlass { recipient } => {
                     self.recipients.retain(|known| known.id() != recipient);
+                    self.break_glass.remove(recipient);
                 }
                 Claim::Secret { name, .. } => drop(self.secrets.remove(name)),
                 Claim::Key { user, line, .. } => {
@@ -126,26 +133,32 @@ impl Wanted {
 
     /// The versions that a rendered bundle has, of the secrets that are still wanted from the same place.
     pub fn rendered_versions(&self, old: &BundleManifest) -> BTreeMap<SecretName, String> {
-        let same = |s: &&crate::bundle::SecretEntry| {
-            self.secrets.get(&s.name).is_some_and(|wanted| wanted.origin.reference.to_string() == s.reference)
-        };
+        let same = |s: &&SecretEntry| self.secrets.get(&s.name).is_some_and(|wanted| wanted.is_read_as(s));
         old.secrets.iter().filter(same).map(|s| (s.name.clone(), s.version.clone())).collect()
     }
 
-    /// Refuses a local value that is older than the one in the newest bundle: somebody has put it back.
+    /// Refuses a local value that is older than the one in the newest bundle, or than one that this machine has seen:
+    /// somebody has put it back.
     ///
     /// # Errors
     /// Names the first.
-    pub fn check_newness(&self, old: &BundleManifest, versions: &BTreeMap<SecretName, String>) -> Result<()> {
-        for secret in &old.secrets {
-            let same =
-                self.secrets.get(&secret.name).is_some_and(|now| now.origin.reference.to_string() == secret.reference);
-            if same && versions.get(&secret.name).is_some_and(|now| statement::is_older(now, &secret.version)) {
-                return Err(Error::new(format!(
-                    "secret {}: the local value is older than the one that the host has",
-                    secret.name
-                ))
-                .hint("`git pull`; to go back to an old value on purpose, `pkeys secret set` it again"));
+    pub fn check_newness(
+        &self,
+        repository: &Repository,
+        old: Option<&BundleManifest>,
+        versions: &BTreeMap<SecretName, String>,
+    ) -> Result<()> {
+        let pins = repository.pins()?;
+        for (name, wanted) in &self.secrets {
+            let Reference::Age(file) = &wanted.origin.reference else { continue };
+            let Some(now) = versions.get(name) else { continue };
+            let rendered =
+                old.and_then(|old| old.secrets.iter().find(|old| old.name == *name && wanted.is_read_as(old)));
+            if version::counter(now).unwrap_or(0) < pins.counter(file)
+                || rendered.is_some_and(|rendered| version::is_older(now, &rendered.version))
+            {
+                return Err(Error::new(format!("secret {name}: the local value is older than one that was rendered"))
+                    .hint("`git pull`; to go back to an old value on purpose, `pkeys secret set` it again"));
             }
         }
         Ok(())
@@ -158,9 +171,7 @@ impl Wanted {
         for (name, wanted) in &self.secrets {
             match had.get(name) {
                 None => reasons.push(Reason::Added(name.clone())),
-                Some(old) if old.reference != wanted.origin.reference.to_string() => {
-                    reasons.push(Reason::Moved(name.clone()));
-                }
+                Some(old) if !wanted.is_read_as(old) => reasons.push(Reason::Moved(name.clone())),
                 Some(old) if versions.get(name).is_some_and(|now| *now != old.version) => {
                     reasons.push(Reason::Changed(name.clone()));
                 }
@@ -169,13 +180,20 @@ impl Wanted {
         }
         let gone = had.keys().filter(|name| !self.secrets.contains_key(**name));
         reasons.extend(gone.map(|name| Reason::Removed((*name).clone())));
-        if old.recipients != self.recipient_ids() {
+        if old.recipients != self.recipient_ids() || !old.break_glass.iter().eq(&self.break_glass) {
             reasons.push(Reason::Recipients);
         }
         let users: BTreeSet<_> = old.authorized_keys.keys().chain(self.authorized_keys.keys()).collect();
         let changed = users.into_iter().filter(|u| old.authorized_keys.get(*u) != self.authorized_keys.get(*u));
         reasons.extend(changed.map(|user| Reason::Keys(user.clone())));
         reasons
+    }
+}
+
+impl WantedSecret {
+    /// Whether a rendered secret was read from the same place.
+    fn is_read_as(&self, old: &SecretEntry) -> bool {
+        old.reference == self.origin.reference.to_string() && old.source == self.source
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::audit::{self, Action};
 use crate::base::{Error, Result, SecretBytes, SecretName, files};
 use crate::bundle;
-use crate::grants::{self, statement};
+use crate::grants::{self, statement, version, vouch};
 use crate::manifest::Repository;
 use crate::operator::Keys;
 use crate::render::Sources;
@@ -14,7 +14,7 @@ use crate::render::Sources;
 /// # Errors
 /// If nobody is named to encrypt to, or a file cannot be written; then what was there is untouched.
 pub fn write_local(repository: &Repository, keys: &Keys, name: &SecretName, value: &SecretBytes) -> Result<()> {
-    let version = statement::next_version(repository, name)?;
+    let version = version::next(repository, name)?;
     write_version(repository, keys, name, value, version)
 }
 
@@ -29,9 +29,9 @@ fn write_version(
     let file = bundle::encrypt(value, &recipients, keys.callbacks())?;
     files::make_directories(&repository.secrets_directory())?;
     // First, so that a run that is killed in between has vouched for what it left.
-    statement::vouch(repository, name, &file)?;
+    vouch::written(repository, name, &file, &version, &recipients)?;
     files::write(&repository.secret_file(name), &file, files::PUBLIC)?;
-    statement::write(repository, name, &file, version, &recipients, keys.signing_key_without_asking())
+    vouch::sign(repository, name, &file, keys.signing_key_without_asking())
 }
 
 /// Copies a local secret to another name, as it is encrypted. Its value keeps its version.
@@ -43,9 +43,9 @@ pub fn copy_local(repository: &Repository, keys: &Keys, from: &SecretName, to: &
         .ok_or_else(|| Error::new(format!("{from}.age vanished")).hint("restore it from git, and run it again"))?;
     let version = statement::version_of(repository, from, &file)?;
     let recipients = grants::secret_recipients(repository)?;
-    statement::vouch(repository, to, &file)?;
+    vouch::written(repository, to, &file, &version.0, &recipients)?;
     files::write(&repository.secret_file(to), &file, files::PUBLIC)?;
-    statement::write(repository, to, &file, version.0, &recipients, keys.signing_key_without_asking())
+    vouch::sign(repository, to, &file, keys.signing_key_without_asking())
 }
 
 /// Removes a local secret and its statement. Returns whether it was there.
@@ -53,9 +53,9 @@ pub fn copy_local(repository: &Repository, keys: &Keys, from: &SecretName, to: &
 /// # Errors
 /// If a file cannot be removed.
 pub fn remove_local(repository: &Repository, name: &SecretName) -> Result<bool> {
-    let removed = files::remove(&repository.secret_file(name))?;
+    // The file itself last: until it is gone, this can be run again.
     statement::remove(repository, name)?;
-    Ok(removed)
+    files::remove(&repository.secret_file(name))
 }
 
 /// Encrypts the local age files anew, to whom `pkeys.toml` names now. Each value keeps its version, so no host becomes stale;

@@ -130,7 +130,7 @@ pub fn plan(
         Ok(mut look) => {
             let mut warnings = std::mem::take(&mut look.warnings);
             warnings.extend(signing.clone());
-            HostPlan { warnings, ..look.settle(host, &versions) }
+            HostPlan { warnings, ..look.settle(repository, host, &versions) }
         }
         Err(e) => HostPlan::failed(host, e),
     };
@@ -200,7 +200,12 @@ impl Look {
         self.reasons.iter().all(Reason::is_public)
     }
 
-    fn settle(self, host: &HostName, versions: &BTreeMap<Origin, Result<crate::source::Version>>) -> HostPlan {
+    fn settle(
+        self,
+        repository: &Repository,
+        host: &HostName,
+        versions: &BTreeMap<Origin, Result<crate::source::Version>>,
+    ) -> HostPlan {
         let Self { wanted, known, mut reasons, warnings, unaccepted, left_out } = self;
         let rendered = known.manifest_in_tree().cloned();
         let Known { accepted, highest, sha256, .. } = known;
@@ -219,7 +224,7 @@ impl Look {
                 })
                 .collect();
             match now {
-                Ok(now) => match wanted.check_newness(old, &now) {
+                Ok(now) => match wanted.check_newness(repository, Some(old), &now) {
                     Ok(()) => reasons = wanted.differences(old, &now),
                     Err(e) => return HostPlan { state: State::Failed(e), ..plan },
                 },

@@ -4,11 +4,12 @@ use crate::base::{Error, HostName, Result, parallel, secret::without_final_newli
 use crate::bundle::{
     self, Authentic, FORMAT_2, MAX_GENERATION, Manifest as BundleManifest, Payload, SecretEntry, Signed, sha256_hex,
 };
-use crate::grants::{self, Trusted, statement};
+use crate::grants::{self, Trusted, vouch};
 use crate::manifest::{Origin, Repository};
 use crate::operator::Keys;
 use crate::render::{HostPlan, Sources, State, Wanted};
 use crate::source::Value;
+use crate::trust::Bundle;
 use ssh_key::PrivateKey;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -40,7 +41,7 @@ pub fn run(
             _ => None,
         })
         .collect();
-    statement::sign_outstanding(repository, || signing_key(repository, keys))?;
+    vouch::sign_outstanding(repository, || signing_key(repository, keys))?;
     if stale.is_empty() {
         settle(repository, plans, Vec::new())?;
         return Ok(Vec::new());
@@ -57,14 +58,15 @@ pub fn run(
         let host = &plan.host;
         let sealed = may_be_rendered(plan).and_then(|()| next_generation(plan.highest)).and_then(|generation| {
             let sealed = match &plan.accepted {
-                Some(old) if plan.keeps_payload() => reuse(repository, plan, generation, wanted, old, key),
-                _ => seal(plan, generation, wanted, &values, key, callbacks.clone()),
+                Some(old) if plan.keeps_payload() => reuse(repository, plan, generation, wanted, old),
+                _ => seal(repository, plan, generation, wanted, &values, callbacks.clone()),
             };
-            sealed.map(|(signed, payload)| (generation, signed, payload))
+            sealed.map(|(manifest, payload)| (generation, manifest, payload))
         });
-        let result = sealed.and_then(|(generation, signed, payload)| {
+        let result = sealed.and_then(|(generation, manifest, payload)| {
+            let signed = signed(&manifest, key)?;
             bundle::write(&repository.bundle(host), &signed, &payload)?;
-            let seen = (host.clone(), generation, sha256_hex(&signed.manifest));
+            let seen = grants::as_seen(repository, &manifest, sha256_hex(&signed.manifest), plan.highest)?;
             written.lock().expect("no worker panics").push(seen);
             Ok(generation)
         });
@@ -78,16 +80,13 @@ pub fn run(
     Ok(finished)
 }
 
-/// Notes the bundles that were here and those that were written: a push may replace them. What is granted by a bundle that
-/// is up to date needs no pin.
-fn settle(repository: &Repository, plans: &[HostPlan], written: Vec<(HostName, u64, String)>) -> Result<()> {
-    let unchanged = plans.iter().filter(|plan| matches!(plan.state, State::Unchanged)).map(|plan| plan.host.clone());
-    let up_to_date: BTreeSet<_> = unchanged.chain(written.iter().map(|(host, ..)| host.clone())).collect();
-    let there = plans.iter().filter_map(|plan| {
-        Some((plan.host.clone(), plan.accepted.as_ref()?.manifest.generation, plan.sha256.clone()?))
-    });
-    let bundles: Vec<_> = there.chain(written).collect();
-    repository.pins()?.settle(&bundles, &up_to_date, &[])
+/// Notes the bundles that were here and those that were written: a push may replace them. What they grant needs no pin.
+fn settle(repository: &Repository, plans: &[HostPlan], written: Vec<Bundle>) -> Result<()> {
+    let there = plans.iter().filter_map(|plan| Some((plan, plan.accepted.as_ref()?, plan.sha256.clone()?)));
+    let there =
+        there.map(|(plan, accepted, sha256)| grants::as_seen(repository, &accepted.manifest, sha256, plan.highest));
+    let bundles = there.chain(written.into_iter().map(Ok)).collect::<Result<Vec<_>>>()?;
+    repository.pins()?.settle(&bundles)
 }
 
 /// Refuses a host that would get something that nobody has accepted.
@@ -126,13 +125,13 @@ fn signing_key<'a>(repository: &Repository, keys: &'a Keys) -> Result<&'a Privat
 }
 
 fn seal(
+    repository: &Repository,
     plan: &HostPlan,
     generation: u64,
     wanted: &Wanted,
     values: &BTreeMap<Origin, Result<Value>>,
-    key: &PrivateKey,
     callbacks: impl bundle::Callbacks,
-) -> Result<(Signed, Vec<u8>)> {
+) -> Result<(BundleManifest, Vec<u8>)> {
     let mut contents = Vec::with_capacity(wanted.secrets.len());
     let mut entries = Vec::with_capacity(wanted.secrets.len());
     let mut versions = BTreeMap::new();
@@ -142,12 +141,14 @@ fn seal(
         let bytes = value.bytes.expose();
         contents.push((name, if secret.trim { without_final_newline(bytes) } else { bytes }));
         versions.insert(name.clone(), value.version.0.clone());
-        let (reference, version) = (secret.origin.reference.to_string(), value.version.0.clone());
-        entries.push(SecretEntry { name: name.clone(), reference, version });
+        entries.push(SecretEntry {
+            name: name.clone(),
+            reference: secret.origin.reference.to_string(),
+            source: secret.source.clone(),
+            version: value.version.0.clone(),
+        });
     }
-    if let Some(old) = &plan.accepted {
-        wanted.check_newness(&old.manifest, &versions)?;
-    }
+    wanted.check_newness(repository, plan.accepted.as_ref().map(|old| &old.manifest), &versions)?;
     let payload = bundle::encrypt(&bundle::pack(contents.iter().copied())?, &wanted.recipients, callbacks)?;
     if payload.len() > bundle::MAX_PAYLOAD {
         return Err(Error::new("the secrets of this host are larger than 64 MiB together"));
@@ -160,11 +161,12 @@ fn seal(
         created: now(),
         payload: Payload::of(&payload),
         recipients: wanted.recipient_ids(),
+        break_glass: wanted.break_glass.iter().cloned().collect(),
         secrets: entries,
         authorized_keys: wanted.authorized_keys.clone(),
         inputs: wanted.fingerprint(&versions),
     };
-    Ok((signed(&manifest, key)?, payload))
+    Ok((manifest, payload))
 }
 
 /// The same payload under a new manifest: users' keys are public, so no secret has to be read. The payload is the one that
@@ -175,8 +177,7 @@ fn reuse(
     generation: u64,
     wanted: &Wanted,
     accepted: &Authentic,
-    key: &PrivateKey,
-) -> Result<(Signed, Vec<u8>)> {
+) -> Result<(BundleManifest, Vec<u8>)> {
     let payload = grants::payload(repository, accepted)?;
     let old = &accepted.manifest;
     let manifest = BundleManifest {
@@ -190,7 +191,7 @@ fn reuse(
         },
         ..old.clone()
     };
-    Ok((signed(&manifest, key)?, payload))
+    Ok((manifest, payload))
 }
 
 fn signed(manifest: &BundleManifest, key: &PrivateKey) -> Result<Signed> {

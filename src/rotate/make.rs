@@ -35,7 +35,7 @@ impl Rotation<'_> {
             private: Some(self.store.reference(&self.place)?),
             proven: BTreeSet::new(),
             revoked: BTreeSet::new(),
-            ..active
+            ..active.clone()
         };
         keys.add(pending.clone())?;
         if let Err(denied) = Gate::open(self.repository, &keys, self.leeway)?.admit(&pending) {
@@ -45,7 +45,7 @@ impl Rotation<'_> {
         let previous = self.store.previous_reference(&self.place)?;
         keys.change(&self.place.user, &self.place.label, State::Active, |key| key.private = Some(previous))?;
         self.log("pending", fingerprint.clone())?;
-        grants::save_keys(self.repository, &keys)?;
+        grants::save_successor(self.repository, &keys, &active, &pending)?;
         self.commit("a new key is made")?;
         (self.tell)(&Event::Made(fingerprint));
         Ok(None)

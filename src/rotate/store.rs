@@ -26,6 +26,7 @@ pub fn key_store<'a>(
 ) -> Result<(Box<dyn KeyStore + 'a>, Vec<String>)> {
     let manifest = repository.manifest();
     if let Some(Store::Op(vault)) = manifest.users.get(user).and_then(|user| user.store.as_ref()) {
+        grants::require_key_vault(repository, user)?;
         let connect = connect_to(repository, vault)?;
         let warnings = connect.warnings();
         return Ok((Box::new(ConnectKeys::new(Rc::new(connect), vault.as_str())?), warnings));

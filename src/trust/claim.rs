@@ -1,28 +1,27 @@
 //! One thing that a repository says and that somebody has to accept.
 
-use crate::base::{FleetId, HostName, SecretName, UserName};
+use crate::base::{FleetId, HostName, OperatorName, SecretName, UserName};
 use base64::Engine;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// What the pin of a claim about a host starts with; the host's name follows.
-pub(super) const HOST_PREFIX: &str = "host ";
-
 /// What `pkeys.toml`, `keys.toml` and `secrets/` say, as far as it gives somebody access.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "claim", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Claim {
     /// This SSH public key signs bundles.
     Signer {
         /// The signer's name in `pkeys.toml`.
-        name: String,
+        name: OperatorName,
         /// The OpenSSH public key, without its comment.
         key: String,
     },
     /// This recipient can open local secrets.
     Operator {
         /// The operator's name in `pkeys.toml`.
-        name: String,
+        name: OperatorName,
         /// [`crate::bundle::Recipient::id`]
         recipient: String,
     },
@@ -60,6 +59,8 @@ pub enum Claim {
         name: SecretName,
         /// Where its value is read.
         reference: String,
+        /// The source that `pkeys.toml` names for it, where several could hold such a reference.
+        source: Option<String>,
     },
     /// This key logs a user in to a host.
     Key {
@@ -85,20 +86,6 @@ impl Claim {
     pub fn is_of_trust_set(&self) -> bool {
         matches!(self, Self::Signer { .. } | Self::Operator { .. } | Self::BreakGlass { .. })
     }
-
-    /// The line of a pin file. No two claims share one.
-    pub(super) fn pin(&self) -> String {
-        match self {
-            Self::Signer { name, key } => format!("signer {name} {key}"),
-            Self::Operator { name, recipient } => format!("operator {name} {recipient}"),
-            Self::BreakGlass { recipient } => format!("break-glass {recipient}"),
-            Self::Vault { store, vault } => format!("vault {store} {vault}"),
-            Self::Local { name, sha256 } => format!("local {name} {sha256}"),
-            Self::Recipient { host, recipient } => format!("{HOST_PREFIX}{host} recipient {recipient}"),
-            Self::Secret { host, name, reference } => format!("{HOST_PREFIX}{host} secret {name} {reference}"),
-            Self::Key { host, user, line } => format!("{HOST_PREFIX}{host} key {user} {line}"),
-        }
-    }
 }
 
 /// One line for a person, without the host: `+ secret bank from op://Private/Bank/password`.
@@ -109,9 +96,14 @@ impl fmt::Display for Claim {
             Self::Operator { name, recipient } => write!(f, "+ operator {name} {recipient}"),
             Self::BreakGlass { recipient } => write!(f, "+ break-glass recipient {recipient}"),
             Self::Vault { store, vault } => write!(f, "+ vault {vault} of {store}"),
-            Self::Local { name, sha256 } => write!(f, "+ value of {name} that nobody signed (sha256:{sha256})"),
+            Self::Local { name, sha256 } => {
+                write!(f, "+ value of {name} that no accepted signer signed (sha256:{sha256})")
+            }
             Self::Recipient { recipient, .. } => write!(f, "+ recipient {recipient}"),
-            Self::Secret { name, reference, .. } => write!(f, "+ secret {name} from {reference}"),
+            Self::Secret { name, reference, source: None, .. } => write!(f, "+ secret {name} from {reference}"),
+            Self::Secret { name, reference, source: Some(source), .. } => {
+                write!(f, "+ secret {name} from {reference} of {source}")
+            }
             Self::Key { user, line, .. } => {
                 let (options, _) = split_options(line);
                 write!(f, "+ key {} for {user}", key_fingerprint(line))?;
@@ -145,10 +137,11 @@ fn split_options(line: &str) -> (&str, &str) {
 
 /// The fingerprint of a fleet's trust set, `SHA256:…`, as it is compared by eye between two machines.
 pub fn trust_set_fingerprint<'a>(fleet: &FleetId, claims: impl IntoIterator<Item = &'a Claim>) -> String {
-    let lines: BTreeSet<_> = claims.into_iter().filter(|claim| claim.is_of_trust_set()).map(Claim::pin).collect();
-    let mut hash = Sha256::new_with_prefix(format!("pkeys-trust-set/1\n{fleet}\n"));
-    lines.iter().for_each(|line| hash.update(format!("{line}\n")));
-    format!("SHA256:{}", base64::engine::general_purpose::STANDARD_NO_PAD.encode(hash.finalize()))
+    let members: BTreeSet<_> = claims.into_iter().filter(|claim| claim.is_of_trust_set()).collect();
+    // JSON: no name can look like the end of a member and the start of another.
+    let text = serde_json::to_vec(&("pkeys-trust-set/1", fleet, members)).expect("claims have only texts");
+    let hash = Sha256::digest(text);
+    format!("SHA256:{}", base64::engine::general_purpose::STANDARD_NO_PAD.encode(hash))
 }
 
 #[cfg(test)]
@@ -182,10 +175,20 @@ mod tests {
     }
 
     #[test]
+    fn a_name_has_nothing_in_it_that_could_end_it() {
+        for name in ["", "ann smith", "ann\nsigner bob", "ann\tx", "ann\"", "ann\u{202e}", "-ann"] {
+            assert!(OperatorName::new(name).is_err(), "{name:?}");
+        }
+        for name in ["ann", "ann@laptop", "a.b_c-d+e", "7"] {
+            assert!(OperatorName::new(name).is_ok(), "{name}");
+        }
+    }
+
+    #[test]
     fn the_fingerprint_changes_with_the_fleet_and_each_member_and_not_with_grants() {
         let fleet = FleetId::random();
-        let signer = Claim::Signer { name: "ann".into(), key: KEY.into() };
-        let operator = Claim::Operator { name: "ann".into(), recipient: "age1x".into() };
+        let signer = Claim::Signer { name: OperatorName::new("ann").unwrap(), key: KEY.into() };
+        let operator = Claim::Operator { name: OperatorName::new("ann").unwrap(), recipient: "age1x".into() };
         let grant = Claim::Recipient { host: HostName::new("web").unwrap(), recipient: "age1y".into() };
         let both = trust_set_fingerprint(&fleet, [&signer, &operator]);
         assert_eq!(both, trust_set_fingerprint(&fleet, [&operator, &grant, &signer]));

@@ -1,21 +1,13 @@
 //! The pin file of a fleet: what was accepted, and which bundles were seen. Outside of every repository.
 
-use super::Claim;
-use super::claim::HOST_PREFIX;
+use super::pinned::{Bundle, FORMAT, Pinned, Vouched};
+use super::{Claim, Word};
 use crate::base::places::state_directory;
 use crate::base::{Error, FleetId, HostName, Result, SecretName, files};
-use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-const FORMAT: &str = "pkeys-pins/1";
-/// What the pins of signers start with.
-const SIGNER: &str = "signer ";
-/// What stands before the pin of a signer that `pkeys.toml` no longer names.
-const FORMER: &str = "former ";
 const MAX_PINS: usize = 256 * 1024 * 1024;
-/// How many manifests of a host are remembered: more than a rotation renders without a commit.
-const REMEMBERED: usize = 32;
 
 /// Where pins are.
 #[derive(Clone, Debug)]
@@ -53,25 +45,6 @@ pub struct Pins {
     pinned: Pinned,
 }
 
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-struct Pinned {
-    format: String,
-    fleet: FleetId,
-    accepted: BTreeSet<String>,
-    hosts: BTreeMap<HostName, Seen>,
-}
-
-/// What is known of a host's bundles that an accepted signer signed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-struct Seen {
-    /// The highest generation.
-    generation: u64,
-    /// The SHA-256 of manifests that were in a clone on this machine, the newest last.
-    manifests: Vec<String>,
-}
-
 impl Pins {
     /// Reads the pins of a fleet; without a file, nothing is pinned.
     ///
@@ -88,12 +61,7 @@ impl Pins {
             return Err(Error::new(format!("no pins at {}", path.display()))
                 .hint("write them where you trust the repository: `pkeys trust export > pins.json`"));
         }
-        let pinned = pinned.unwrap_or_else(|| Pinned {
-            format: FORMAT.into(),
-            fleet: fleet.clone(),
-            accepted: BTreeSet::new(),
-            hosts: BTreeMap::new(),
-        });
+        let pinned = pinned.unwrap_or_else(|| Pinned::new(fleet.clone()));
         if pinned.fleet != *fleet {
             return Err(Error::new(format!("the pins at {} are of another fleet", path.display()))
                 .hint("is this the repository that they were made for?"));
@@ -108,36 +76,57 @@ impl Pins {
         }
     }
 
-    /// Whether a claim was accepted.
+    /// Whether a claim was accepted; of one about a host, whether that is so while `newest` is the generation of its newest
+    /// known bundle. A newer one decides itself what the host may get.
+    pub fn accepts_while(&self, claim: &Claim, newest: u64) -> bool {
+        self.pinned.accepts(claim, newest)
+    }
+
+    /// Whether a claim about the whole fleet was accepted.
     pub fn accepts(&self, claim: &Claim) -> bool {
-        self.pinned.accepted.contains(&claim.pin())
+        claim.host().is_none() && self.pinned.accepts(claim, 0)
     }
 
-    /// The public keys of all signers that were ever accepted, also of those that `pkeys.toml` no longer names.
+    /// Whether a claim about a host waits for a bundle.
+    pub fn is_pending(&self, claim: &Claim) -> bool {
+        self.pinned.accepts(claim, 0)
+    }
+
+    /// Whether a command of this machine wrote an entry, or its operator accepted the whole repository with it.
+    pub fn knows(&self, word: &Word) -> bool {
+        self.pinned.words.contains(word)
+    }
+
+    /// The public keys of the accepted signers.
     pub fn signers(&self) -> Vec<&str> {
-        let signers = self
-            .pinned
-            .accepted
-            .iter()
-            .filter_map(|line| line.strip_prefix(FORMER).unwrap_or(line).strip_prefix(SIGNER)?.split_once(' '));
-        signers.map(|(_, key)| key).collect()
+        self.signers_and_names().map(|(_, key)| key).collect()
     }
 
-    /// The local values that this machine vouches for: the name of each, and the SHA-256 of its ciphertext.
-    pub fn local_values(&self) -> Vec<(SecretName, String)> {
-        let lines = self.pinned.accepted.iter().filter_map(|line| line.strip_prefix("local ")?.split_once(' '));
-        lines.filter_map(|(name, sha256)| Some((SecretName::new(name).ok()?, sha256.to_owned()))).collect()
-    }
-
-    /// The public keys that are accepted for the signer of this name. Former ones are not among them.
+    /// The public keys that are accepted for the signer of this name.
     pub fn signers_called(&self, name: &str) -> Vec<&str> {
-        let signers = self.pinned.accepted.iter().filter_map(|line| line.strip_prefix(SIGNER)?.split_once(' '));
-        signers.filter(|(known, _)| *known == name).map(|(_, key)| key).collect()
+        self.signers_and_names().filter(|(known, _)| *known == name).map(|(_, key)| key).collect()
+    }
+
+    fn signers_and_names(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.pinned.accepted.iter().filter_map(|claim| match claim {
+            Claim::Signer { name, key } => Some((name.as_str(), key.as_str())),
+            _ => None,
+        })
+    }
+
+    /// The local values that this machine vouches for.
+    pub fn values(&self) -> &[Vouched] {
+        &self.pinned.values
+    }
+
+    /// The highest counter of a local secret's version that a bundle had, 0 if none had one.
+    pub fn counter(&self, name: &SecretName) -> u64 {
+        self.pinned.counters.get(name).copied().unwrap_or(0)
     }
 
     /// Whether nothing was ever accepted on this machine for this fleet.
     pub fn is_empty(&self) -> bool {
-        self.pinned.accepted.is_empty() && self.pinned.hosts.is_empty()
+        self.pinned.is_empty()
     }
 
     /// The highest generation of a host that was seen, 0 if none was.
@@ -150,75 +139,81 @@ impl Pins {
         self.pinned.hosts.get(host).is_some_and(|seen| seen.manifests.iter().any(|known| known == sha256))
     }
 
-    /// Pins claims.
+    /// Pins claims, each with the generation of the newest known bundle of its host, and entries.
     ///
     /// # Errors
     /// If the file cannot be written; then nothing is pinned.
-    pub fn accept<'a>(&mut self, claims: impl IntoIterator<Item = &'a Claim>) -> Result<()> {
-        let new: Vec<_> = claims.into_iter().map(Claim::pin).collect();
-        if new.iter().all(|line| self.pinned.accepted.contains(line)) {
-            return Ok(());
-        }
-        self.change(|pinned| pinned.accepted.extend(new))
-    }
-
-    /// Forgets claims: whoever makes one again has to be accepted anew. A signer that is forgotten stays known as a former
-    /// one, for the secrets that it signed.
-    ///
-    /// # Errors
-    /// If the file cannot be written; then nothing is changed.
-    pub fn forget(&mut self, claims: &[Claim]) -> Result<()> {
-        let gone: Vec<_> = claims.iter().map(Claim::pin).collect();
-        if !gone.iter().any(|line| self.pinned.accepted.contains(line)) {
-            return Ok(());
-        }
-        self.change(|pinned| pinned.forget(&gone))
-    }
-
-    /// Forgets the members of the trust set that are not among these claims: somebody has removed them by hand.
-    ///
-    /// # Errors
-    /// If the file cannot be written; then nothing is changed.
-    pub fn forget_others(&mut self, claims: &[Claim]) -> Result<()> {
-        let claimed: BTreeSet<_> = claims.iter().map(Claim::pin).collect();
-        let is_member =
-            |line: &&String| [SIGNER, "operator ", "break-glass "].iter().any(|kind| line.starts_with(kind));
-        let gone: Vec<_> =
-            self.pinned.accepted.iter().filter(is_member).filter(|line| !claimed.contains(*line)).cloned().collect();
-        if gone.is_empty() {
-            return Ok(());
-        }
-        self.change(|pinned| pinned.forget(&gone))
-    }
-
-    /// Notes which bundles were seen or rendered in this clone, and removes claims that a signed file has made unnecessary:
-    /// all about the hosts whose bundle is up to date, and those named.
-    ///
-    /// # Errors
-    /// If the file cannot be written.
-    pub fn settle<'a>(
-        &mut self,
-        bundles: &[(HostName, u64, String)],
-        up_to_date: &BTreeSet<HostName>,
-        signed: impl IntoIterator<Item = &'a Claim>,
-    ) -> Result<()> {
-        let signed: BTreeSet<_> = signed.into_iter().map(Claim::pin).collect();
-        let stale = |line: &String| {
-            let host = line.strip_prefix(HOST_PREFIX).and_then(|rest| rest.split_once(' '));
-            host.is_some_and(|(host, _)| up_to_date.contains(host)) || signed.contains(line)
-        };
-        let seen = |(host, generation, sha256): &(HostName, u64, String)| {
-            self.generation(host) >= *generation && self.has_seen(host, sha256)
-        };
-        if bundles.iter().all(seen) && !self.pinned.accepted.iter().any(stale) {
+    pub fn accept(&mut self, claims: &[(Claim, u64)], words: &BTreeSet<Word>) -> Result<()> {
+        let is_known = |(claim, newest): &(Claim, u64)| self.pinned.accepts(claim, *newest);
+        if claims.iter().all(is_known) && words.is_subset(&self.pinned.words) {
             return Ok(());
         }
         self.change(|pinned| {
-            pinned.accepted.retain(|line| !stale(line));
-            for (host, generation, sha256) in bundles {
-                pinned.hosts.entry(host.clone()).or_default().note(*generation, Some(sha256));
-            }
+            claims.iter().for_each(|(claim, newest)| pinned.accept(claim, *newest));
+            pinned.words.extend(words.iter().cloned());
         })
+    }
+
+    /// Forgets claims and entries: whoever makes one again has to be accepted anew.
+    ///
+    /// # Errors
+    /// If the file cannot be written; then nothing is changed.
+    pub fn forget(&mut self, claims: &[Claim], words: &BTreeSet<Word>) -> Result<()> {
+        let is_pinned = |claim: &Claim| self.pinned.accepts(claim, 0);
+        if !claims.iter().any(is_pinned) && words.is_disjoint(&self.pinned.words) {
+            return Ok(());
+        }
+        self.change(|pinned| {
+            claims.iter().for_each(|claim| pinned.forget(claim));
+            pinned.words.retain(|word| !words.contains(word));
+        })
+    }
+
+    /// Forgets the members of the trust set and the entries that are not among these: somebody has removed them.
+    ///
+    /// # Errors
+    /// If the file cannot be written; then nothing is changed.
+    pub fn keep(&mut self, claims: &[Claim], words: &BTreeSet<Word>) -> Result<()> {
+        let is_kept = |claim: &Claim| !claim.is_of_trust_set() || claims.contains(claim);
+        if self.pinned.accepted.iter().all(is_kept) && self.pinned.words.is_subset(words) {
+            return Ok(());
+        }
+        self.change(|pinned| {
+            pinned.accepted.retain(is_kept);
+            pinned.words.retain(|word| words.contains(word));
+        })
+    }
+
+    /// Vouches for a local value until it is signed.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn vouch(&mut self, value: Vouched) -> Result<()> {
+        self.change(|pinned| pinned.vouch(value))
+    }
+
+    /// Removes local values that are signed now.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn signed(&mut self, values: &[(SecretName, String)]) -> Result<()> {
+        let is_signed =
+            |value: &Vouched| values.iter().any(|(name, sha256)| *name == value.name && *sha256 == value.sha256);
+        if !self.pinned.values.iter().any(is_signed) {
+            return Ok(());
+        }
+        self.change(|pinned| pinned.values.retain(|value| !is_signed(value)))
+    }
+
+    /// Notes bundles that are in this clone. What they grant needs no pin any more.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn settle(&mut self, bundles: &[Bundle]) -> Result<()> {
+        if bundles.iter().all(|bundle| self.pinned.is_settled(bundle)) {
+            return Ok(());
+        }
+        self.change(|pinned| bundles.iter().for_each(|bundle| pinned.settle(bundle)))
     }
 
     /// Notes the generation of a bundle that a host has.
@@ -256,28 +251,6 @@ impl Pins {
         }
         change(&mut self.pinned);
         files::write(&path, &to_bytes(&self.pinned), files::PRIVATE)
-    }
-}
-
-impl Pinned {
-    fn forget(&mut self, gone: &[String]) {
-        for line in gone {
-            let was_accepted = self.accepted.remove(line);
-            if was_accepted && line.starts_with(SIGNER) {
-                self.accepted.insert(format!("{FORMER}{line}"));
-            }
-        }
-    }
-}
-
-impl Seen {
-    fn note(&mut self, generation: u64, sha256: Option<&String>) {
-        self.generation = self.generation.max(generation);
-        if let Some(sha256) = sha256.filter(|sha256| !self.manifests.contains(sha256)) {
-            self.manifests.push(sha256.clone());
-            let surplus = self.manifests.len().saturating_sub(REMEMBERED);
-            self.manifests.drain(..surplus);
-        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! and from this file follows who signs bundles and who can open everything.
 
 use super::Claim;
-use crate::base::{Error, FleetId, Result};
+use crate::base::{Error, FleetId, OperatorName, Result};
 use crate::bundle::{Recipient, Signers, TRUST_NAMESPACE, claimed_signer, public_key, sign_as, without_comment};
 use serde::{Deserialize, Serialize};
 use ssh_key::{HashAlg, PrivateKey};
@@ -24,9 +24,9 @@ pub struct TrustSet {
     /// When it was signed: RFC 3339, UTC.
     pub date: String,
     /// The signers' OpenSSH public keys by name, without comments.
-    pub signers: BTreeMap<String, String>,
+    pub signers: BTreeMap<OperatorName, String>,
     /// The operators' recipients by name.
-    pub operators: BTreeMap<String, Vec<String>>,
+    pub operators: BTreeMap<OperatorName, Vec<String>>,
     /// The break-glass recipients.
     pub break_glass: Vec<String>,
     /// The SHA-256 of `signing-key.age`, in hexadecimal: nobody without the break-glass key can tell another one from it.
@@ -38,8 +38,8 @@ impl TrustSet {
     pub fn new(
         fleet: FleetId,
         date: String,
-        signers: &BTreeMap<String, String>,
-        operators: &BTreeMap<String, Vec<String>>,
+        signers: &BTreeMap<OperatorName, String>,
+        operators: &BTreeMap<OperatorName, Vec<String>>,
         break_glass: &[String],
         signing_key: String,
     ) -> Self {
@@ -119,7 +119,7 @@ mod tests {
     }
 
     fn set(fleet: &FleetId) -> TrustSet {
-        let signers = BTreeMap::from([("ann".to_owned(), key().public_key().to_openssh().unwrap())]);
+        let signers = BTreeMap::from([(OperatorName::new("ann").unwrap(), key().public_key().to_openssh().unwrap())]);
         TrustSet::new(fleet.clone(), "2026-11-23T00:00:00Z".into(), &signers, &BTreeMap::new(), &[], "00".into())
     }
 

@@ -3,7 +3,7 @@
 use crate::common::{Ran, files_below, pkeys_binary};
 use crate::inject::{Call, Fault};
 use crate::plan;
-use crate::state::{State, plain};
+use crate::state::{State, is_unsigned, plain};
 use crate::world::World;
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -179,8 +179,9 @@ impl Case {
         if self.host {
             return;
         }
-        for path in now.keys().chain(expected.new.keys()).filter(|path| !path.to_string_lossy().contains(".pkeys-tmp-"))
-        {
+        let later = |path: &PathBuf| is_unsigned(world.top(), path);
+        let unfinished = |path: &PathBuf| path.to_string_lossy().contains(".pkeys-tmp-");
+        for path in now.keys().chain(expected.new.keys()).filter(|path| !unfinished(path) && !later(path)) {
             let text = path.to_string_lossy();
             if self.between.iter().any(|part| text.contains(part)) && now.get(path).is_some() {
                 continue;

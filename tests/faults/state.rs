@@ -26,8 +26,8 @@ static CHANCE: LazyLock<Regex> = LazyLock::new(|| {
         // A fingerprint for a person to compare.
         r"\b[0-9a-f]{4}( [0-9a-f]{4}){7}\b",
         r"\b[0-9a-f]{8}\b",
-        // What makes two versions of a secret with one number differ.
-        r"\b[0-9a-f]{16}\b",
+        // The version of a local secret: an interrupted run may have taken a number.
+        r"\b\d+-[0-9a-f]{16}\b",
     ];
     Regex::new(&patterns.join("|")).unwrap()
 });
@@ -66,6 +66,20 @@ pub fn state_of(top: &Path) -> State {
         }
     }
     state
+}
+
+/// Whether a file is the statement of a local secret that this machine vouches for until the next render signs it.
+pub fn is_unsigned(top: &Path, path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let Some((secret, _)) = name.split_once(".age.json") else { return false };
+    let Ok(file) = std::fs::read(top.join(path).with_file_name(format!("{secret}.age"))) else { return false };
+    let pins = std::fs::read_dir(top.join(".local/state/pkeys/fleets")).into_iter().flatten().flatten();
+    let texts = pins.filter_map(|entry| std::fs::read(entry.path()).ok());
+    let vouches = |pins: Value| {
+        let values = pins["values"].as_array().cloned().unwrap_or_default();
+        values.iter().any(|value| value["name"] == secret && value["sha256"] == hex(&file))
+    };
+    texts.filter_map(|text| serde_json::from_slice(&text).ok()).any(vouches)
 }
 
 /// What a file says; an error when it is cut off or damaged.
