@@ -82,9 +82,12 @@ fn every_promise_names_a_test_that_exists() {
     for row in rows {
         let names = row.rsplit(" | ").next().unwrap().split('`').skip(1).step_by(2);
         for name in names.filter(|name| !name.contains('/')) {
-            // A function, or a row of the table of faults.
-            let is_test = code.contains(&format!("fn {name}(")) || code.contains(&format!("\n    {name}: table"));
-            assert!(is_test, "there is no test {name}");
+            // A function, a row of the table of faults, or a group with a test for each call at which a program is killed.
+            let tests = [format!("fn {name}("), format!("\n    {name}: table"), format!("killed_at! {{ {name}:\n")];
+            assert!(tests.iter().any(|test| code.contains(test)), "there is no test {name}");
+        }
+        for path in row.split('`').filter(|part| part.starts_with("tests/")) {
+            assert!(root.join(path).exists(), "there is no {path}");
         }
     }
     assert!(code.contains("fn every_promise_names_a_test_that_exists("));

@@ -16,6 +16,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
+/// A test for each system call at which a program is killed, so that they run side by side. Each calls the module's
+/// `killed` with the call, the step from one number of it to the next, and how many kills there must be at least.
+macro_rules! killed_at {
+    ($name:ident: $($call:ident: every $step:literal, at least $least:literal;)*) => {
+        mod $name {
+            $(#[test] fn $call() { super::killed(stringify!($call), $step, $least); })*
+        }
+    };
+}
+pub(crate) use killed_at;
+
 /// What a program printed and how it ended.
 #[derive(Debug)]
 pub struct Ran {
