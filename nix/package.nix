@@ -25,7 +25,7 @@ rustPlatform.buildRustPackage {
       ../src
       # Cargo.toml names them, so cargo wants to see them.
       ../examples/connect-server
-      ../tests/connect_server.rs
+      ../tests/it/main.rs
     ];
   };
   cargoLock.lockFile = ../Cargo.lock;

@@ -5,6 +5,7 @@
   cargo,
   cargo-deny,
   cargo-fuzz,
+  cargo-nextest,
   clippy,
   nix,
   nixfmt,
@@ -27,6 +28,7 @@ mkShell {
     cargo
     cargo-deny
     cargo-fuzz
+    cargo-nextest
     clippy
     nix
     nixfmt

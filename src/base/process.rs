@@ -39,7 +39,7 @@ pub fn lock_memory() {
 }
 
 /// How much of a stack is overwritten: twice what any command uses in a build without optimization, five times what one
-/// uses in others. `tests/memory.rs` sees to it.
+/// uses in others. `tests/it/memory/mod.rs` sees to it.
 pub const WIPED: usize = 1024 * 1024;
 /// The same where the system gives a stack so little that [`WIPED`] may not be there.
 const WIPED_OF_SMALL: usize = 128 * 1024;

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Puts the age test suite where tests/age_vectors.rs looks for it: a file for each vector.
+# Puts the age test suite where tests/it/age_vectors.rs looks for it: a file for each vector.
 #
 # From the npm package of age's author, at a pinned version. Does nothing when all is there already.
 set -euo pipefail

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the official 1Password Connect clients and the conformance proxy, for tests/connect_server.rs.
+# Installs the official 1Password Connect clients and the conformance proxy, for tests/it/connect_server.
 #
 # Goes to target/test-tools, with pinned versions. Does nothing when all is there already.
 set -euo pipefail

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs a second implementation of Shamir's shares (the one of HashiCorp Vault, in Python), for
-# tests/break_glass_sheet.rs.
+# tests/it/break_glass_sheet.rs.
 #
 # Goes to target/test-tools, with a pinned version. Does nothing when it is there already.
 set -euo pipefail

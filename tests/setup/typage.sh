@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs typage, age in TypeScript by age's author, for tests/post_quantum.rs: a second implementation of post-quantum
+# Installs typage, age in TypeScript by age's author, for tests/it/post_quantum: a second implementation of post-quantum
 # recipients.
 #
 # Goes to target/test-tools, with a pinned version. Does nothing when it is there already.

@@ -1,7 +1,0 @@
-//! The Connect client against a server that this test plays itself, so that every byte of an answer can be chosen.
-#![cfg(feature = "operator")]
-
-mod fake;
-mod faults;
-mod reading;
-mod tls;
