@@ -15,6 +15,7 @@ pub(super) fn run(context: &Context, args: &BreakGlassReseal) -> Result<bool> {
     let (identity, typed) = identity(context, &args.key)?;
     let opened = Opened::new(&repository, identity, &typed)?;
     let plan = Reseal::plan(&opened, &args.host, &args.recipient)?;
+    context.ui.note(&format!("who is trusted: as the break-glass signer signed it at {}", opened.trust()?.set.date));
     show(context, &plan);
     if !args.yes {
         match context.prompt.confirm("Sign this?") {
