@@ -74,8 +74,8 @@ fn a_host_that_sends_a_byte_now_and_then_is_given_up() {
     let drip = "while printf x; do sleep 5; done";
     for (report, receive) in [(drip, "exec true"), ("HONEST", drip)] {
         let Some(fleet) = fleet(report, receive) else { return };
-        let error = "the host did not answer within 12 seconds";
-        web_is_given_up_and_db_gets_its_bundle(&fleet, "12", error, "PKEYS_SSH_TIMEOUT=SECONDS");
+        let error = "the host did not answer within 20 seconds";
+        web_is_given_up_and_db_gets_its_bundle(&fleet, "20", error, "PKEYS_SSH_TIMEOUT=SECONDS");
     }
 }
 
