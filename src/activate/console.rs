@@ -1,5 +1,6 @@
 //! A key that somebody gives at the host's console.
 
+use crate::base::hidden_line::{self, Typed};
 use crate::base::{Error, Result, SecretBytes, files};
 use crate::bundle::{self, Identity, identity};
 use age::secrecy::SecretString;
@@ -13,13 +14,14 @@ const MAX_FILE: usize = 1024 * 1024;
 /// the terminal.
 ///
 /// # Errors
-/// When it is no identity, or the passphrase is wrong. What was typed is not repeated.
+/// If it is not an identity, the passphrase is wrong, or several lines were pasted. What was typed is not repeated, and none of
+/// it is left to the shell.
 pub fn given(path: &Path) -> Result<Vec<Identity>> {
     let from_input = path == Path::new("-");
     let bytes = match from_input {
-        true if std::io::stdin().is_terminal() => rpassword::prompt_password("Key (AGE-SECRET-KEY-…, not shown): ")
-            .map(SecretBytes::from)
-            .map_err(|_| Error::new("no key was given"))?,
+        true if std::io::stdin().is_terminal() => {
+            ask("Key (AGE-SECRET-KEY-…, not shown)")?.ok_or_else(|| Error::new("no key was given"))?
+        }
         true => {
             SecretBytes::from_stdin(MAX_FILE).map_err(|e| Error::new(format!("cannot read the key: {}", e.kind())))?
         }
@@ -27,6 +29,19 @@ pub fn given(path: &Path) -> Result<Vec<Identity>> {
             .ok_or_else(|| Error::new(format!("there is no identity at {}", path.display())))?,
     };
     identity::parse(&bytes, if from_input { "standard input" } else { "the file" }, Console)
+}
+
+/// Asks at the terminal; `None` without one, or if nothing was given.
+#[expect(clippy::disallowed_methods, reason = "the terminal is opened, no file is written")]
+fn ask(question: &str) -> Result<Option<SecretBytes>> {
+    let opened = std::fs::OpenOptions::new().read(true).write(true).open("/dev/tty");
+    let Some(mut terminal) = opened.ok().filter(IsTerminal::is_terminal) else { return Ok(None) };
+    match hidden_line::read(&mut terminal, question) {
+        Ok(Typed::Line(line)) => Ok(Some(line)),
+        Ok(Typed::Several) => Err(Error::new("several lines were pasted; nothing of them was taken")
+            .hint("paste the one line that begins with AGE-SECRET-KEY-, or name a file: --identity FILE")),
+        Ok(Typed::Nothing) | Err(_) => Ok(None),
+    }
 }
 
 #[derive(Clone)]
@@ -50,6 +65,7 @@ impl age::Callbacks for Console {
     }
 
     fn request_passphrase(&self, question: &str) -> Option<SecretString> {
-        rpassword::prompt_password(format!("{question}: ")).ok().map(SecretString::from)
+        let typed = ask(question).ok().flatten()?;
+        typed.expose_str().map(|text| SecretString::from(text.to_owned()))
     }
 }

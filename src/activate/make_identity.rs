@@ -4,12 +4,16 @@ use crate::base::{Error, Result, files};
 use crate::bundle::hybrid;
 use std::path::Path;
 
-/// Makes a post-quantum age identity in a new file that only its owner can read, and gives its recipient.
+/// Makes a post-quantum age identity in a new file that only its owner can read, and returns its recipient. Missing
+/// directories are made for their owner alone.
 ///
 /// # Errors
-/// When something is there already, or it cannot be written; then nothing is changed.
+/// If something is there already, others could exchange it, or it cannot be written; then nothing is changed.
 pub fn make_identity(path: &Path) -> Result<String> {
     let (text, public) = hybrid::new_file("pkeys host identity")?;
+    // Below the first missing directory, all is this user's own.
+    let missing = path.ancestors().take_while(|above| above.symlink_metadata().is_err()).last();
+    files::check_parent(missing.unwrap_or(path))?;
     if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
         files::make_private_directories(directory)?;
     }

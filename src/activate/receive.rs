@@ -12,7 +12,7 @@ use serde::Serialize;
 use std::io::Read;
 use std::os::fd::AsFd;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// What became of a bundle that was pushed.
 #[derive(Debug, Default, Serialize)]
@@ -154,7 +154,10 @@ fn restart(outcome: &Outcome) -> Vec<String> {
         if units.is_empty() {
             continue;
         }
-        let done = Command::new("systemctl").args(["--no-block", "--quiet", verb, "--"]).args(units).status();
+        let mut command = Command::new("systemctl");
+        command.args(["--no-block", "--quiet", verb, "--"]).args(units);
+        // Standard output is for the answer.
+        let done = command.stdin(Stdio::null()).stdout(Stdio::null()).status();
         if !done.is_ok_and(|status| status.success()) {
             problems.push(format!("systemctl {verb} {} failed", units.join(" ")));
         }

@@ -11,6 +11,7 @@ use std::io::Read;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 
+mod above;
 #[cfg(feature = "operator")]
 mod beneath;
 mod directory;
@@ -20,12 +21,13 @@ mod new;
 mod place;
 mod write;
 
+pub use above::check_parent;
 #[cfg(feature = "operator")]
 pub use beneath::Beneath;
 pub use directory::{remove_directory, replace_directory};
-pub use lock::{claim, lock, sweep, sweep_beside};
+pub use lock::{claim, sweep, sweep_beside};
 #[cfg(feature = "operator")]
-pub use new::{check_parent, new_directory, private_directory};
+pub use new::{new_directory, private_directory};
 pub use place::{Links, Place, Spot};
 pub use write::{append, exchange_files, remove, write, write_new, write_output};
 

@@ -5,8 +5,10 @@
 pub mod error;
 pub mod files;
 pub mod filter;
+pub mod hidden_line;
 #[cfg(feature = "operator")]
 pub mod lock;
+pub mod masking;
 pub mod name;
 #[cfg(feature = "operator")]
 pub mod parallel;
@@ -15,8 +17,10 @@ pub mod places;
 pub mod process;
 pub mod secret;
 pub mod unique;
+pub mod usage;
 
 pub use error::{Error, Result};
 pub use filter::printable;
+pub use masking::shown;
 pub use name::{FleetId, HostName, KeyLabel, OperatorName, SecretName, UserName};
 pub use secret::SecretBytes;

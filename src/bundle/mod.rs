@@ -31,6 +31,6 @@ pub use replaces::{REPLACES, Replaces};
 #[cfg(feature = "operator")]
 pub(crate) use signature::rsa_private_key;
 pub use signature::{
-    NAMESPACE, STATEMENT_NAMESPACE, Signers, TRUST_NAMESPACE, claimed_signer, public_key, sign, sign_as,
-    without_comment,
+    ESCROW_NAMESPACE, NAMESPACE, STATEMENT_NAMESPACE, Signers, TRUST_NAMESPACE, claimed_signer, public_key, sign,
+    sign_as, without_comment,
 };

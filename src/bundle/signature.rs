@@ -10,6 +10,8 @@ pub const NAMESPACE: &str = "pkeys-bundle";
 pub const STATEMENT_NAMESPACE: &str = "pkeys-secret";
 /// The namespace of a signature on the trust set that the break-glass sheets lead to.
 pub const TRUST_NAMESPACE: &str = "pkeys-trust";
+/// The namespace of a signature on what is public of the escrow for break-glass.
+pub const ESCROW_NAMESPACE: &str = "pkeys-escrow";
 
 /// The SSH keys whose signature is trusted.
 #[derive(Clone, Debug)]

@@ -18,6 +18,9 @@ const MAX_REPLACES: usize = 65;
 /// The most bytes that are read: the files, their headers, and the padding of a tar that was written in large blocks.
 const MAX_SENT: u64 = (MAX_MANIFEST + MAX_SIGNATURE + MAX_PAYLOAD + 1024 * 1024) as u64;
 
+/// The most bytes of a host's answer or report: a report has the manifest of a bundle as a text, and some lines for each file.
+pub const MAX_ANSWER: usize = 16 * 1024 * 1024;
+
 /// A bundle that was sent.
 pub struct Sent {
     /// The manifest and its signature.

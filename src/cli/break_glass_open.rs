@@ -36,7 +36,7 @@ pub(super) fn run(context: &Context, args: &BreakGlassOpen) -> Result<bool> {
     log(context, if args.to.is_some() { action.text("to", "files") } else { action });
     let found = match &args.host {
         Some(host) => Found::Bundle(of_host(context, &opened, host)?),
-        None => Found::Rest(Box::new((&opened, escrow(context, &opened)))),
+        None => Found::Rest(Box::new(rest(context, &opened))),
     };
     match (&args.secret, &args.to) {
         (Some(name), _) => context.ui.secret(&found.get(context, name)?).map(|()| true),
@@ -55,11 +55,19 @@ fn log(context: &Context, action: Action) {
     }
 }
 
+/// What is in no bundle.
+struct Rest<'a> {
+    opened: &'a Opened<'a>,
+    escrow: Option<OpenBundle>,
+    /// Whether a trusted signer signed the escrow. Of another, what has the name of a local secret is not taken for it.
+    is_proven: bool,
+}
+
 /// Where secrets are looked for.
 enum Found<'a> {
     Bundle(OpenBundle),
     /// Local secrets and the escrow.
-    Rest(Box<(&'a Opened<'a>, Option<OpenBundle>)>),
+    Rest(Box<Rest<'a>>),
 }
 
 impl Found<'_> {
@@ -68,7 +76,7 @@ impl Found<'_> {
             Self::Bundle(bundle) => Ok(bundle.names().cloned().collect()),
             Self::Rest(rest) => {
                 let mut all = repository.local_secrets()?;
-                all.extend(rest.1.iter().flat_map(|escrow| escrow.names().cloned()));
+                all.extend(rest.escrow.iter().flat_map(|escrow| escrow.names().cloned()));
                 all.sort();
                 all.dedup();
                 Ok(all)
@@ -80,11 +88,15 @@ impl Found<'_> {
         let missing = || Error::new(format!("there is no {name}")).hint("`pkeys break-glass open` lists what there is");
         match self {
             Self::Bundle(bundle) => bundle.get(name).map(SecretBytes::copy_of).ok_or_else(missing),
-            Self::Rest(rest) => match rest.1.as_ref().and_then(|escrow| escrow.get(name)) {
-                Some(bytes) => Ok(SecretBytes::copy_of(bytes)),
-                None if files::exists(&rest.0.repository.secret_file(name))? => local(context, rest.0, name),
-                None => Err(missing()),
-            },
+            Self::Rest(rest) => {
+                let escrowed = rest.escrow.as_ref().and_then(|escrow| escrow.get(name)).map(SecretBytes::copy_of);
+                let is_local = files::exists(&rest.opened.repository.secret_file(name))?;
+                match escrowed.filter(|_| rest.is_proven || !is_local) {
+                    Some(bytes) => Ok(bytes),
+                    None if is_local => local(context, rest.opened, name),
+                    None => Err(missing()),
+                }
+            }
         }
     }
 }
@@ -110,8 +122,20 @@ fn of_host(context: &Context, opened: &Opened, host: &crate::base::HostName) -> 
     Ok(bundle)
 }
 
-fn escrow(context: &Context, opened: &Opened) -> Option<OpenBundle> {
-    opened.escrow().map_err(|e| context.ui.warn(&format!("the escrow is not opened: {}", e.one_line()))).ok()
+fn rest<'a>(context: &Context, opened: &'a Opened<'a>) -> Rest<'a> {
+    let found = escrow(context, opened);
+    let found = found.map_err(|e| context.ui.warn(&format!("the escrow is not opened: {}", e.one_line()))).ok();
+    let is_proven = found.as_ref().is_some_and(|(_, is_proven)| *is_proven);
+    Rest { opened, escrow: found.map(|(escrow, _)| escrow), is_proven }
+}
+
+/// The escrow, and whether a trusted signer signed it. Warns if none did.
+fn escrow(context: &Context, opened: &Opened) -> Result<(OpenBundle, bool)> {
+    let (escrow, proven) = opened.escrow()?;
+    if let (Err(e), true) = (&proven, opened.trust.is_ok()) {
+        context.ui.warn(&format!("who made the escrow is not proven: {}", e.one_line()));
+    }
+    Ok((escrow, proven.is_ok()))
 }
 
 fn everything(context: &Context, opened: &Opened, rest: &Found) -> Result<bool> {
@@ -164,7 +188,7 @@ fn export(context: &Context, found: &Found, repository: &Repository, directory: 
 
 /// A shell with the user's keys in an agent of its own, gone with the shell.
 fn shell(context: &Context, opened: &Opened, user: &UserName) -> Result<bool> {
-    let escrow = opened.escrow()?;
+    let (escrow, _) = escrow(context, opened)?;
     let keys = UserKeys::load(opened.repository)?;
     let memory = MemoryDirectory::new("agent")?;
     let mut agent: Option<Agent> = None;

@@ -1,19 +1,11 @@
 //! Reading the command line. What may be a secret on it is not repeated when it is refused.
 
-use crate::base::error::is_field_name;
-use crate::base::printable;
+use crate::base::usage;
 use crate::cli::args::Args;
-use crate::cli::masking::{Masks, of_this_process};
 use crate::cli::ui::refused;
 use clap::Parser;
-use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 use std::ffi::OsString;
 use std::process::ExitCode;
-
-/// The longest word that an error repeats: a typo is shorter, a key is not.
-const LONGEST: usize = 100;
-const NEVER_AS_ARGUMENT: &str =
-    "hint: other users see arguments, and the shell remembers them: replace that secret, and pass it on standard input";
 
 /// Parses the command line. What is wrong with it, or the help that was asked for, is printed; then the exit status.
 pub(super) fn read(arguments: Vec<OsString>) -> Result<Args, ExitCode> {
@@ -22,46 +14,15 @@ pub(super) fn read(arguments: Vec<OsString>) -> Result<Args, ExitCode> {
             let _ = error.print();
             return ExitCode::SUCCESS;
         }
-        refused(&explained(error, of_this_process()));
+        refused(&usage::explained(error));
         ExitCode::from(2)
     })
-}
-
-/// What is wrong. Nothing of a command line that holds a secret is repeated, since `clap` shows parts of it in many ways.
-fn explained(mut error: Error, secrets: &Masks) -> String {
-    if !secrets.is_empty() {
-        return format!("error: {}, and an argument looks like a secret\n\n{NEVER_AS_ARGUMENT}", error.kind());
-    }
-    for (place, shows) in [
-        (ContextKind::InvalidValue, is_short as fn(&str) -> bool),
-        (ContextKind::InvalidArg, is_option),
-        (ContextKind::InvalidSubcommand, is_field_name),
-    ] {
-        if matches!(error.get(place), Some(ContextValue::String(text)) if !shows(text)) {
-            error.insert(place, ContextValue::String("…".into()));
-            // A tip has it too.
-            if error.kind() == ErrorKind::UnknownArgument {
-                error.remove(ContextKind::Suggested);
-            }
-        }
-    }
-    let lines = error.to_string();
-    lines.lines().map(|line| printable(line).into_owned() + "\n").collect()
-}
-
-fn is_short(text: &str) -> bool {
-    text.len() <= LONGEST
-}
-
-/// A value where none belongs may be the secret itself.
-fn is_option(text: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || " -_<>[].|='\"".contains(c);
-    text.starts_with(['-', '<', '[']) && is_short(text) && text.chars().all(plain)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::masking::Masks;
     use clap::CommandFactory;
 
     /// A private key in PEM, whose body shows where it was repeated.
@@ -69,7 +30,7 @@ mod tests {
 
     fn said(words: &[&str]) -> Option<String> {
         let error = Args::try_parse_from([&["pkeys"], words].concat()).err()?;
-        Some(explained(error, &Masks::of(words)))
+        Some(usage::without(error, &Masks::of(words)))
     }
 
     #[test]

@@ -36,7 +36,8 @@ pub(super) fn run(context: &Context, args: &Args) -> Result<bool> {
         return Err(Error::new("the repository was changed meanwhile; pkeys changed nothing").hint("run it again"));
     }
     let root = repository.root().to_owned();
-    let mut values = Values::new(&root, identities.as_deref().map_or(&[], Vec::as_slice));
+    let tell = |line: &str| context.ui.warn(&format!("sops: {line}"));
+    let mut values = Values::new(&root, identities.as_deref().map_or(&[], Vec::as_slice), &tell);
     let bar = context.ui.progress("opening", missing(&repository, &plan)?.len());
     let taken = take(&mut repository, &keys, &mut values, &plan, args.rewrite, &|| bar.inc(1));
     bar.finish_and_clear();

@@ -36,7 +36,6 @@ mod key_list;
 mod log;
 mod login;
 mod manual;
-mod masking;
 mod policy;
 mod policy_matrix;
 mod push;

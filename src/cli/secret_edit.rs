@@ -37,7 +37,7 @@ fn edit(context: &Context, name: &SecretName, before: &SecretBytes) -> Result<Se
     files::write(&file, before.expose(), files::PRIVATE)?;
     editor.warning().into_iter().for_each(|line| context.ui.warn(line));
     let not_started = || Error::new("cannot start the editor").hint("set EDITOR to an editor that is installed");
-    let status = run_in_front(&mut editor.command(&file)).map_err(|_| not_started())?;
+    let status = run_in_front(&mut editor.command(&file)?).map_err(|_| not_started())?;
     if status.code() == Some(127) {
         return Err(not_started());
     }

@@ -4,12 +4,10 @@
 //! are plain when they go into a pipe, and JSON with `--json`. A reader that goes away ends the printing, not the work.
 //! An error is one line, and its next step another. Nothing here is ever given a secret but [`Ui::secret`].
 //!
-//! All text passes [`printable`] on its way out, and arguments that look like secrets are masked: callers hand over names,
-//! reasons and answers as they got them. Colors are added afterwards.
+//! All text passes [`shown`] on its way out: callers hand over names, reasons and answers as they got them. Colors are added afterwards.
 
-use crate::base::{Error, SecretBytes, printable};
+use crate::base::{Error, SecretBytes, shown};
 use crate::cli::args::Color;
-use crate::cli::masking;
 pub(super) use crate::cli::tone::Tone;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
@@ -62,7 +60,7 @@ impl Ui {
 
     /// A line of the result, of words in their tones.
     pub(super) fn words(&self, words: &[(&str, Tone)]) {
-        let line: String = words.iter().map(|(word, tone)| shown(word, *tone, self.color_out)).collect();
+        let line: String = words.iter().map(|(word, tone)| painted(word, *tone, self.color_out)).collect();
         if let Err(e) = writeln!(std::io::stdout().lock(), "{}", line.trim_end())
             && e.kind() != std::io::ErrorKind::BrokenPipe
         {
@@ -120,7 +118,7 @@ impl Ui {
 
     /// Columns, each as wide as its widest cell.
     pub(super) fn table(&self, rows: &[Vec<(String, Tone)>]) {
-        let wide = |cell: &str| safe(cell).chars().count();
+        let wide = |cell: &str| shown(cell).chars().count();
         let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| wide(&cell.0)).max();
         let widths: Vec<_> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
@@ -174,7 +172,7 @@ impl Ui {
     }
 
     fn err(&self, words: &[(&str, Tone)]) {
-        let line: String = words.iter().map(|(word, tone)| shown(word, *tone, self.color_err)).collect();
+        let line: String = words.iter().map(|(word, tone)| painted(word, *tone, self.color_err)).collect();
         let _ = writeln!(std::io::stderr().lock(), "{line}");
     }
 
@@ -189,18 +187,13 @@ impl Ui {
     }
 }
 
-/// What is wrong before there is a [`Ui`], in lines that passed [`printable`] already.
+/// What is wrong before there is a [`Ui`], in lines that passed [`printable`](crate::base::printable) already.
 pub(super) fn refused(lines: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{}", lines.trim_end());
 }
 
-/// Without what misleads, and without arguments that look like secrets. Of JSON text, its meaning stays.
-fn safe(text: &str) -> String {
-    printable(&masking::of_this_process().mask(text)).into_owned()
-}
-
-fn shown(word: &str, tone: Tone, color: bool) -> String {
-    let word = safe(word);
+fn painted(word: &str, tone: Tone, color: bool) -> String {
+    let word = shown(word);
     if color && !matches!(tone, Tone::Plain) { tone.painted(&word) } else { word }
 }
 

@@ -160,7 +160,11 @@ fn escrow(opened: &Opened, drill: &mut Drill) -> Result<()> {
     let repository = opened.repository;
     let stale = |what: String| Error::new(what).hint("`pkeys break-glass escrow` writes it anew");
     let public = Escrow::read(repository)?.ok_or_else(|| stale("there is none yet".into()))?;
-    let inside = opened.escrow()?;
+    let (inside, proven) = opened.escrow()?;
+    // Where nothing says whom to trust, the trust set says so already.
+    if opened.trust.is_ok() {
+        proven?;
+    }
     let wanted = contents::private_keys(repository)?;
     if !wanted.keys().eq(public.keys.keys()) {
         return Err(stale("it does not hold the keys that keys.toml and pkeys.toml name".into()));

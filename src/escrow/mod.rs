@@ -11,6 +11,7 @@ mod enroll;
 mod opened;
 mod refresh;
 mod reseal;
+mod signature;
 mod trust;
 mod trust_file;
 

@@ -4,7 +4,7 @@ use crate::base::files::{self, Beneath};
 use crate::base::{Error, HostName, Result, SecretBytes, SecretName};
 use crate::break_glass::{TypedAnchor, fingerprint};
 use crate::bundle::{self, Authentic, Identity, MAX_PAYLOAD, OpenBundle, Signed, Signers};
-use crate::escrow::{ESCROW, enroll, file, refresh, trust::Trust};
+use crate::escrow::{ESCROW, enroll, file, refresh, signature, trust::Trust};
 use crate::grants::statement;
 use crate::manifest::Repository;
 use crate::source::Version;
@@ -85,12 +85,16 @@ impl<'a> Opened<'a> {
         statement::version_by(self.repository, signers, name, &file).map(Some)
     }
 
-    /// What is in the escrow; nothing when there is none yet.
+    /// What is in the escrow. Also returns whether a trusted signer signed it: on the worst day one that is not is still worth
+    /// opening.
     ///
     /// # Errors
-    /// When it cannot be opened.
-    pub fn escrow(&self) -> Result<OpenBundle> {
-        bundle::unpack(self.decrypt(&file(self.repository, ESCROW))?)
+    /// If it is missing or cannot be opened.
+    pub fn escrow(&self) -> Result<(OpenBundle, Result<()>)> {
+        let path = file(self.repository, ESCROW);
+        let sealed = read(&path)?;
+        let proven = self.trust().and_then(|trust| signature::verify(self.repository, &trust.trusted.signers, &sealed));
+        Ok((bundle::unpack(self.open(&path, &sealed)?)?, proven))
     }
 
     /// The break-glass signing key.
@@ -118,8 +122,15 @@ impl<'a> Opened<'a> {
     }
 
     fn decrypt(&self, path: &Beneath) -> Result<SecretBytes> {
-        let missing = || Error::new(format!("there is no {}", path.display())).hint("restore it from git");
-        let file = files::read(path, MAX_PAYLOAD)?.ok_or_else(missing)?;
-        bundle::decrypt(&file, &self.identity, MAX_PAYLOAD).map_err(|e| e.context(path.display()))
+        self.open(path, &read(path)?)
     }
+
+    fn open(&self, path: &Beneath, sealed: &[u8]) -> Result<SecretBytes> {
+        bundle::decrypt(sealed, &self.identity, MAX_PAYLOAD).map_err(|e| e.context(path.display()))
+    }
+}
+
+fn read(path: &Beneath) -> Result<Vec<u8>> {
+    let missing = || Error::new(format!("there is no {}", path.display())).hint("restore it from git");
+    files::read(path, MAX_PAYLOAD)?.ok_or_else(missing)
 }

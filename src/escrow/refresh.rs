@@ -1,8 +1,9 @@
 //! `break-glass/escrow.age`: written anew when what belongs into it has changed.
 
-use crate::base::{Error, Result, SecretBytes, SecretName, files};
+use crate::base::{Error, FleetId, Result, SecretBytes, SecretName, files};
 use crate::bundle::{self, Payload, Recipient, sha256_hex};
-use crate::escrow::{contents, file};
+use crate::escrow::{contents, file, signature};
+use crate::grants::Trusted;
 use crate::keys::KEYS_FILE;
 use crate::manifest::{MANIFEST_FILE, Origin, Repository};
 use crate::operator::Keys;
@@ -13,8 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The encrypted file, and what is public of it.
 pub const ESCROW: &str = "escrow.age";
 pub(super) const PUBLIC: &str = "escrow.json";
-const FORMAT: &str = "pkeys-escrow/1";
-const MAX_PUBLIC: usize = 16 * 1024 * 1024;
+const FORMAT: &str = "pkeys-escrow/2";
+pub(super) const MAX_PUBLIC: usize = 16 * 1024 * 1024;
 /// Files of the repository that are in the escrow too.
 const COPIES: [&str; 2] = [MANIFEST_FILE, KEYS_FILE];
 
@@ -22,8 +23,10 @@ const COPIES: [&str; 2] = [MANIFEST_FILE, KEYS_FILE];
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Escrow {
-    /// Always `pkeys-escrow/1`.
+    /// Always `pkeys-escrow/2`. The first format named no fleet and had no signature: it is written anew.
     pub format: String,
+    /// Whose it is.
+    pub fleet: FleetId,
     /// What `escrow.age` must be.
     pub payload: Payload,
     /// Who can open it.
@@ -57,8 +60,12 @@ impl Escrow {
             Error::new(format!("{} is not as pkeys wrote it", path.display()))
                 .hint("`pkeys break-glass escrow` writes it anew")
         };
-        let escrow: Self = serde_json::from_slice(&bytes).map_err(|_| broken())?;
-        if escrow.format == FORMAT { Ok(Some(escrow)) } else { Err(broken()) }
+        Self::parse(&bytes).map(Some).ok_or_else(broken)
+    }
+
+    /// From the bytes of the file; `None` if they are not what pkeys writes.
+    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok().filter(|escrow: &Self| escrow.format == FORMAT)
     }
 }
 
@@ -84,10 +91,10 @@ pub(super) fn recipients(repository: &Repository) -> Result<Vec<Recipient>> {
     Ok(all.iter().map(|key| key.parse()).collect::<Result<BTreeSet<_>>>()?.into_iter().collect())
 }
 
-/// Writes the escrow if it is not what it should be. The repository is locked.
+/// Writes and signs the escrow if it is not what it should be, or no accepted signer signed it. The repository is locked.
 ///
 /// # Errors
-/// When a key cannot be read; then the escrow of before stays.
+/// If a key cannot be read, or the signing key cannot be opened; then the previous escrow stays.
 pub fn refresh(repository: &Repository, sources: &Sources, keys: &Keys) -> Result<Refreshed> {
     let recipients = recipients(repository)?;
     if recipients.is_empty() {
@@ -99,6 +106,7 @@ pub fn refresh(repository: &Repository, sources: &Sources, keys: &Keys) -> Resul
     let copies = copies(repository)?;
     let mut escrow = Escrow {
         format: FORMAT.into(),
+        fleet: repository.fleet()?.clone(),
         payload: Payload::of(&[]),
         recipients: recipients.iter().map(|recipient| recipient.id().to_owned()).collect(),
         keys: BTreeMap::new(),
@@ -112,10 +120,12 @@ pub fn refresh(repository: &Repository, sources: &Sources, keys: &Keys) -> Resul
     if let Ok(Some(there)) = Escrow::read(repository) {
         escrow.payload = there.payload.clone();
         let sealed = files::read(&file(repository, ESCROW), bundle::MAX_PAYLOAD)?.unwrap_or_default();
-        if there == escrow && Payload::of(&sealed) == there.payload {
+        let signers = &Trusted::of(repository)?.signers;
+        if there == escrow && signature::verify(repository, signers, &sealed).is_ok() {
             return Ok(Refreshed::Unchanged);
         }
     }
+    let key = signature::key(repository, keys)?;
     let values = sources.read(&origins);
     let mut contents: BTreeMap<SecretName, SecretBytes> = BTreeMap::new();
     for (name, origin) in &wanted {
@@ -133,6 +143,7 @@ pub fn refresh(repository: &Repository, sources: &Sources, keys: &Keys) -> Resul
     let mut public = serde_json::to_vec_pretty(&escrow).map_err(|_| Error::new("the escrow cannot be described"))?;
     public.push(b'\n');
     write(repository, PUBLIC, &public)?;
+    signature::sign(repository, &public, key)?;
     Ok(Refreshed::Written)
 }
 

@@ -1,7 +1,8 @@
 //! Running `sops`.
 
-use crate::base::{Error, Result, SecretBytes};
+use crate::base::{Error, Result, SecretBytes, parallel};
 use crate::bundle::MAX_PAYLOAD;
+use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -40,8 +41,9 @@ const PASSED: [&str; 24] = [
 const PASSED_GROUPS: [&str; 9] =
     ["SOPS_", "LC_", "AWS_", "GOOGLE_", "GCLOUD_", "CLOUDSDK_", "AZURE_", "VAULT_", "HUAWEICLOUD_"];
 
-/// Runs `sops decrypt`: what it prints is read into memory that is wiped. Its own messages go to the terminal.
-pub(super) fn sops(path: &Path, output: Option<&str>) -> Result<SecretBytes> {
+/// Runs `sops decrypt`: what it prints is read into memory that is wiped. Each line of its messages goes to `tell`: they repeat
+/// what a file says, and must not reach a terminal as they are.
+pub(super) fn sops(path: &Path, output: Option<&str>, tell: &dyn Fn(&str)) -> Result<SecretBytes> {
     let mut command = Command::new("sops");
     let passed = std::env::vars_os().filter(|(name, _)| {
         name.to_str()
@@ -49,15 +51,38 @@ pub(super) fn sops(path: &Path, output: Option<&str>) -> Result<SecretBytes> {
     });
     command.env_clear().envs(passed);
     command.arg("decrypt").args(output.into_iter().flat_map(|kind| ["--output-type", kind])).arg(path);
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(|_| {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|_| {
         Error::new("cannot run sops").hint("install it: `nix-shell -p sops`; it opens the files with your own keys")
     })?;
     let mut out = child.stdout.take().expect("it was asked for");
-    let read = SecretBytes::read_from(&mut out, 64 * 1024, MAX_PAYLOAD);
+    let messages = child.stderr.take();
+    let read = || {
+        let read = SecretBytes::read_from(&mut out, 64 * 1024, MAX_PAYLOAD);
+        // Who prints more than is read must end.
+        drop(out);
+        read
+    };
+    let (read, ()) = parallel::both(read, || messages.into_iter().for_each(|from| pass_on(from, tell)));
     let ended = child.wait().map_err(|e| Error::new(format!("cannot wait for sops: {}", e.kind())))?;
     match read {
         Ok(value) if ended.success() => Ok(value),
         Ok(_) => Err(Error::new("sops could not open it").hint("try `sops decrypt FILE` by hand: it needs your key")),
         Err(e) => Err(Error::new(format!("cannot read what sops prints: {}", e.kind()))),
+    }
+}
+
+/// Passes messages on as they come: a question, such as for a touch of a key, has no end of line.
+fn pass_on(mut from: impl Read, tell: &dyn Fn(&str)) {
+    let mut chunk = [0; 4096];
+    loop {
+        match from.read(&mut chunk) {
+            Ok(0) => return,
+            Ok(read) => {
+                String::from_utf8_lossy(&chunk[..read]).lines().filter(|line| !line.trim().is_empty()).for_each(tell);
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(_) => return,
+        }
     }
 }

@@ -13,13 +13,14 @@ use std::path::{Path, PathBuf};
 pub struct Values<'a> {
     root: &'a Path,
     identities: &'a [Identity],
+    tell: &'a dyn Fn(&str),
     opened: BTreeMap<PathBuf, SecretBytes>,
 }
 
 impl<'a> Values<'a> {
-    /// For the files of a repository.
-    pub fn new(root: &'a Path, identities: &'a [Identity]) -> Self {
-        Self { root, identities, opened: BTreeMap::new() }
+    /// For the files of a repository. `tell` is called with each line of what other programs say.
+    pub fn new(root: &'a Path, identities: &'a [Identity], tell: &'a dyn Fn(&str)) -> Self {
+        Self { root, identities, tell, opened: BTreeMap::new() }
     }
 
     /// A value; `None` for one that stays where it is.
@@ -31,7 +32,7 @@ impl<'a> Values<'a> {
             Origin::Reference(_) => Ok(None),
             Origin::Age(path) => self.age(path).map(Some),
             Origin::Sops(path, keys) if keys.is_empty() => {
-                sops(&self.inside(path)?, None).map_err(|e| e.context(path.display())).map(Some)
+                sops(&self.inside(path)?, None, self.tell).map_err(|e| e.context(path.display())).map(Some)
             }
             Origin::Sops(path, keys) => self.of_sops(path, keys).map_err(|e| e.context(path.display())).map(Some),
         }
@@ -48,7 +49,7 @@ impl<'a> Values<'a> {
 
     fn of_sops(&mut self, path: &Path, keys: &[String]) -> Result<SecretBytes> {
         if !self.opened.contains_key(path) {
-            let all = sops(&self.inside(path)?, Some("json"))?;
+            let all = sops(&self.inside(path)?, Some("json"), self.tell)?;
             self.opened.insert(path.into(), all);
         }
         let all: Value = serde_json::from_slice(self.opened[path].expose())

@@ -101,7 +101,7 @@ fn one(repository: &Repository, host: &HostName, logins: Option<&Logins>) -> Ins
         .map(|good| good.manifest);
     seen.wanted = wanted.as_ref().ok().map(|wanted| wanted.generation);
     let asked = push::target(repository.manifest(), host).and_then(|target| {
-        let report = remote::report(&target)?;
+        let report = remote::report(&target)?.report()?;
         Ok((target, report))
     });
     let (target, report) = match asked {

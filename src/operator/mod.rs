@@ -7,7 +7,6 @@ mod config_edit;
 mod editor;
 pub mod environment;
 mod generate;
-mod hidden_line;
 mod keyring;
 mod keys;
 mod memory;

@@ -1,6 +1,6 @@
 //! Asking the operator: on the terminal, never through a pipe; secrets without echo.
 
-use super::hidden_line::{self, Typed};
+use crate::base::hidden_line::{self, Typed};
 use crate::base::{Error, Result, SecretBytes, printable};
 use std::io::{IsTerminal, Write};
 
@@ -30,7 +30,7 @@ fn open_terminal() -> Option<std::fs::File> {
 impl Prompt for Terminal {
     fn secret(&self, question: &str) -> Result<Option<SecretBytes>> {
         let Some(mut terminal) = open_terminal() else { return Ok(None) };
-        match hidden_line::read(&mut terminal, &printable(question)) {
+        match hidden_line::read(&mut terminal, question) {
             Ok(Typed::Line(line)) => Ok(Some(line)),
             Ok(Typed::Several) => Err(Error::new("several lines were pasted; nothing of them was taken")),
             Ok(Typed::Nothing) | Err(_) => Ok(None),

@@ -13,7 +13,7 @@ use crate::grants::Trusted;
 use crate::keys::UserKeys;
 use crate::manifest::Repository;
 use crate::policy::{Gate, Leeway, Warnings, operator_of};
-use crate::remote::{self, Answer, Target};
+use crate::remote::{self, Answer, Asked, Target};
 use crate::render;
 use replace::OnHost;
 use ssh_key::PrivateKey;
@@ -101,11 +101,10 @@ fn look(
     prepared: &Prepared,
     options: Options,
 ) -> Result<Option<OnHost>> {
-    let report = match remote::report(&prepared.target) {
-        Ok(report) => report,
+    let report = match remote::report(&prepared.target)? {
         // A stolen key goes from hosts with an older program, too.
-        Err(e) if options.emergency_key.is_some() && e.message().contains("is older") => return Ok(None),
-        Err(e) => return Err(e),
+        Asked::TooOld if options.emergency_key.is_some() => return Ok(None),
+        asked => asked.report()?,
     };
     if !replace::knows_fleets(&report) {
         return match options.emergency_key {

@@ -2,6 +2,7 @@
 
 use crate::base::{Error, Result, files};
 use crate::remote::directory::Directory;
+use crate::remote::exchange::MAX_LOG;
 use crate::remote::options::{self, literal};
 use crate::remote::ssh;
 use crate::remote::target::{HostKeys, Target};
@@ -11,14 +12,11 @@ use std::process::Output;
 /// The exit status of `ssh` when it could not connect or log in.
 const NOT_CONNECTED: i32 = 255;
 
-/// More of a log is not read.
-const MAX_LOG: usize = 16 * 1024 * 1024;
-
 /// Runs a command on a host with some input, to its end. The host's key must be an accepted one, or one that the
 /// operator's own files of known hosts have.
 ///
 /// # Errors
-/// If the host cannot be reached or logged in to.
+/// If the host cannot be reached or logged in to, sends too much, or takes too long.
 pub(super) fn run(
     target: &Target,
     command: &str,
@@ -37,7 +35,7 @@ pub(super) fn run(
         let all = std::iter::once(Ok(ours)).chain(theirs).collect::<Result<Vec<_>>>()?;
         arguments.extend(options::arguments(&[format!("GlobalKnownHostsFile={}", all.join(" "))]));
     }
-    let output = ssh::output(ssh::command(&target.address, &arguments)?.arg(command), send)?;
+    let output = ssh::output(ssh::command(&target.address, &arguments)?.arg(command), Some(&log), send)?;
     if output.status.code() != Some(NOT_CONNECTED) {
         return Ok(output);
     }

@@ -2,6 +2,7 @@
 
 use crate::base::{Error, Result, files, parallel};
 use crate::remote::directory::Directory;
+use crate::remote::exchange::{MAX_LOG, exchange};
 use crate::remote::key::LoginKey;
 use crate::remote::options::{self, PROVING, expanded};
 use crate::remote::ssh;
@@ -10,9 +11,6 @@ use crate::remote::witness::{Role, Witness, Witnessed};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::Output;
-
-/// More of a log is not read.
-const MAX_LOG: usize = 16 * 1024 * 1024;
 
 /// No user key is of this kind, only certificates: nothing is offered but by who logs in with one.
 const NO_KEY: &str = "ssh-ed25519-cert-v01@openssh.com";
@@ -43,7 +41,7 @@ impl Seen {
         let child = ssh::start(ssh.arg(command))?;
         let pid = child.id();
         let exchange = || {
-            let output = ssh::exchange(child, |_| Ok(()));
+            let output = exchange(child, Some(&log), |_| Ok(()));
             drop(stop);
             output
         };

@@ -1,11 +1,12 @@
 //! The system's `ssh`: the operator's own configuration, jump hosts and agents work as always.
 
-use crate::base::{Error, Result, parallel};
+use crate::base::{Error, Result};
 use crate::remote::address;
+use crate::remote::exchange::exchange;
 use crate::remote::options::{self, PINNED};
-use std::io::{Read, Write};
-use std::process::{Child, ChildStderr, Command, Output, Stdio};
-use std::sync::mpsc::Receiver;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
 
 /// `ssh` to an address, without questions, with what is pinned, and these arguments, over the operator's own
 /// configuration. `PKEYS_SSH_CONFIG` names another configuration file than the operator's.
@@ -32,7 +33,7 @@ pub fn command(address: &str, arguments: &[String]) -> Result<Command> {
 /// # Errors
 /// When the address is none, or `ssh` does not know what to do with it.
 pub fn settings(address: &str) -> Result<Settings> {
-    let output = output(&mut command(address, &["-G".into()])?, |_| Ok(()))?;
+    let output = output(&mut command(address, &["-G".into()])?, None, |_| Ok(()))?;
     let settings = Settings(String::from_utf8_lossy(&output.stdout).into_owned());
     if settings.get("hostname").is_some() {
         return Ok(settings);
@@ -51,57 +52,22 @@ impl Settings {
     }
 }
 
-/// Runs `ssh` with some input to its end, however that is.
+/// Runs `ssh` with some input to its end. Whatever it writes into its log, and what a host sends, is bounded.
 ///
 /// # Errors
-/// If it cannot be started.
+/// If it cannot be started, or was ended because of a bound.
 pub fn output(
     command: &mut Command,
+    log: Option<&Path>,
     send: impl FnOnce(&mut dyn Write) -> std::io::Result<()> + Send,
 ) -> Result<Output> {
-    exchange(start(command)?, send)
+    exchange(start(command)?, log, send)
 }
 
 /// Starts `ssh`, its input and outputs piped.
 pub(super) fn start(command: &mut Command) -> Result<Child> {
     let missing = |_| Error::new("cannot run ssh").hint("install OpenSSH's client");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(missing)
-}
-
-/// Sends a started `ssh` some input, and waits for its end.
-pub(super) fn exchange(
-    mut child: Child,
-    send: impl FnOnce(&mut dyn Write) -> std::io::Result<()> + Send,
-) -> Result<Output> {
-    let failed = |e: std::io::Error| Error::new(format!("ssh failed: {}", e.kind()));
-    let (mut input, output) = (child.stdin.take(), child.stdout.take());
-    let errors = child.stderr.take().map(errors);
-    let mut stdout = Vec::new();
-    // That the other side ended early is seen in what it answers.
-    let send = move || drop(input.as_mut().map(|input| send(input)));
-    let receive = || output.map_or(Ok(0), |mut output| output.read_to_end(&mut stdout)).and_then(|_| child.wait());
-    let ((), status) = parallel::both(send, receive);
-    let stderr = errors.and_then(|all| all.recv_timeout(GRACE).ok()).unwrap_or_default();
-    Ok(Output { status: status.map_err(failed)?, stdout, stderr })
-}
-
-/// How long standard error is waited for once `ssh` has ended.
-const GRACE: std::time::Duration = std::time::Duration::from_millis(500);
-
-/// More of standard error is not kept.
-const MAX_ERRORS: u64 = 64 * 1024;
-
-/// Reads standard error to its end. Programs of a `ProxyCommand` have it too, and may outlive `ssh`: nobody waits for them.
-#[expect(clippy::disallowed_methods, reason = "nobody waits for it, and what it reads is no secret")]
-fn errors(stderr: ChildStderr) -> Receiver<Vec<u8>> {
-    let (sender, receiver) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        let (mut stderr, mut all) = (stderr, Vec::new());
-        let read = (&mut stderr).take(MAX_ERRORS).read_to_end(&mut all);
-        let rest = read.and_then(|_| std::io::copy(&mut stderr, &mut std::io::sink()));
-        rest.map(|_| sender.send(all))
-    });
-    receiver
 }
 
 /// That a host could not be reached or logged in to: what `ssh` wrote last into its log, and what else was said on
@@ -144,16 +110,5 @@ mod tests {
         assert!(said.message().ends_with("UNKNOWN port 65535 (stdio forwarding failed)"), "{said:?}");
         let log = b"No ED25519 host key is known for web\r\nHost key verification failed.\r\n";
         assert!(not_connected(log, b"").message().contains("not one that is accepted"));
-    }
-
-    #[test]
-    fn a_program_that_outlives_ssh_is_not_waited_for() {
-        let mut command = Command::new("sh");
-        command.args(["-c", "sleep 600 > /dev/null < /dev/null & echo $!; exit 3"]);
-        let output = output(&mut command, |_| Ok(())).unwrap();
-        assert_eq!(output.status.code(), Some(3));
-        let pid = String::from_utf8(output.stdout).unwrap();
-        let ended = Command::new("kill").arg(pid.trim()).status().unwrap();
-        assert!(ended.success(), "it was waited for");
     }
 }

@@ -383,3 +383,16 @@ fn what_cannot_be_decided_is_named_and_stays() {
         assert!(why.contains(part), "{part}: {why}");
     }
 }
+
+#[test]
+fn what_sops_says_of_a_hostile_file_does_not_steer_the_terminal() {
+    let sandbox = sandbox();
+    write(&sandbox, "hosts/web.nix", "{ sops.secrets.a.sopsFile = ../secrets.yaml; }\n");
+    write(&sandbox, "secrets.yaml", "x\n");
+    // sops repeats the recipients that a file names.
+    sandbox.script("sops", "printf 'recipient \\033[2J\\033]0;title\\007 FAILED\\r\\nTouch your key: ' >&2; exit 3");
+    let ran = sops_import(&sandbox, &[]);
+    assert!(!ran.err.contains(['\u{1b}', '\u{7}', '\r']), "{ran:?}");
+    assert!(ran.err.contains("sops: recipient \\u001b[2J") && ran.err.contains("sops: Touch your key: "), "{ran:?}");
+    ran.bad("sops could not open it", "by hand");
+}

@@ -1,34 +1,38 @@
 //! Keeping writers apart, and removing what a killed one left.
 
 use super::directory::remove_flat;
-use super::place::{Links, Place, Spot, names};
+use super::place::{Links, Place, Spot, bits, names};
 use super::{TEMPORARY, parent};
 use crate::base::{Error, Result};
-use rustix::fs::{AtFlags, FlockOperation, OFlags};
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
 use std::fs::File;
-use std::os::fd::AsFd;
 use std::path::Path;
 
-/// Blocks until the exclusive lock is acquired; retries on EINTR. It is released when what is opened is closed.
+/// Removes what a killed run left of a file, and keeps other runs from doing so until what is returned is dropped.
+///
+/// `None`, and nothing is removed, if another process holds the directory's lock, or if others may write to the directory: whoever
+/// can read it can hold its lock for ever, and what has the name of a left file may be theirs. So nothing is waited for;
+/// [`write_new`](super::write_new) needs no lock.
 ///
 /// # Errors
-/// When the file system has no locks.
-pub fn lock(opened: impl AsFd) -> rustix::io::Result<()> {
-    rustix::io::retry_on_intr(|| rustix::fs::flock(&opened, FlockOperation::LockExclusive))
-}
-
-/// Blocks until no other process holds the lock of the directory that a file is in, and removes what a killed run left
-/// of the file. The lock is held until what is returned is dropped. Whoever can read the directory can hold its lock:
-/// only for directories that are private, and for the host's program.
-///
-/// # Errors
-/// When the directory cannot be opened.
-pub fn claim(path: &Path) -> Result<File> {
+/// If the directory cannot be opened.
+pub fn claim(path: &Path) -> Result<Option<File>> {
     let above = parent(path);
-    let directory = File::open(above).map_err(|e| Error::io("open", above, &e))?;
-    lock(&directory).map_err(|e| Error::io("lock", above, &e.into()))?;
+    let failed = |doing| move |e: rustix::io::Errno| Error::io(doing, above, &e.into());
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let directory = File::from(rustix::fs::open(above, flags, Mode::empty()).map_err(failed("open"))?);
+    let found = rustix::fs::fstat(&directory).map_err(failed("open"))?;
+    let own = found.st_uid == rustix::process::geteuid().as_raw();
+    if !own || Mode::from_raw_mode(found.st_mode).intersects(bits(0o022)) {
+        return Ok(None);
+    }
+    match rustix::io::retry_on_intr(|| rustix::fs::flock(&directory, FlockOperation::NonBlockingLockExclusive)) {
+        Ok(()) => {}
+        Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
+        Err(e) => return Err(failed("lock")(e)),
+    }
     sweep_beside(path);
-    Ok(directory)
+    Ok(Some(directory))
 }
 
 /// Removes what killed runs left of one file. Only for whoever holds the lock under which it is written.

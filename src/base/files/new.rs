@@ -1,13 +1,11 @@
 //! New directories for secrets, at places that a user names: below `/dev/shm` or `/tmp`, others may write too.
 
-use super::Beneath;
 use super::place::{Links, Place, bits};
+use super::{Beneath, check_parent};
 use crate::base::{Error, Result};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use std::fs;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// Makes a directory that only this user can open (0700), and opens it: files in it are written through the returned
@@ -57,29 +55,4 @@ fn make(path: &Path) -> Result<(bool, Beneath)> {
 fn taken(path: &Path) -> Error {
     Error::new(format!("{} is there already, and not a private directory of yours", path.display()))
         .hint("name a new directory: pkeys makes it, so that no other user can have made it")
-}
-
-/// Makes sure that no other user can exchange what this user makes at `path`: every directory above it belongs to this
-/// user or to root, and where everybody may write, only owners may rename (the sticky bit).
-///
-/// # Errors
-/// When another user could; when the directory above does not exist.
-pub fn check_parent(path: &Path) -> Result<()> {
-    let above = super::parent(path);
-    let real = fs::canonicalize(above)
-        .map_err(|e| Error::io("open", above, &e).hint("make that directory first, or name one that is there"))?;
-    let user = rustix::process::geteuid().as_raw();
-    for directory in real.ancestors() {
-        let found = fs::metadata(directory).map_err(|e| Error::io("open", directory, &e))?;
-        let everybody = found.mode() & 0o1002 == 0o002;
-        if everybody || ![user, 0].contains(&found.uid()) {
-            return Err(others(directory));
-        }
-    }
-    Ok(())
-}
-
-fn others(path: &Path) -> Error {
-    Error::new(format!("other users can change {}", path.display()))
-        .hint("name a place below a directory that is yours, such as $XDG_RUNTIME_DIR")
 }

@@ -7,9 +7,9 @@ use arguments::{Arguments, Command, Install, Place, Receive, Verify, When};
 use clap::Parser;
 use pkeys::activate::{Asked, IdleLimit, Options, Outcome, Phase, Received, Report, Spec};
 use pkeys::activate::{confine, given, install, only_read, prepare, receive, report};
-use pkeys::base::{Error, Result, files, printable, process};
+use pkeys::base::{Error, Result, files, process};
 use pkeys::bundle::{Manifest, Signed, Signers};
-use std::io::{Read, Write};
+use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::process::ExitCode;
@@ -20,21 +20,14 @@ use std::time::Duration;
 #[global_allocator]
 static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> = zeroizing_alloc::ZeroAlloc(std::alloc::System);
 
-/// Prints a line: names in it come from bundles and specs, so it passes `printable`. That nobody reads it, or that the disk
-/// of a log is full, must not change what was done.
-macro_rules! say {
-    ($($text:tt)*) => { drop(writeln!(std::io::stdout(), "{}", printable(&format!($($text)*)))) };
-}
-
-/// The same to standard error.
-macro_rules! complain {
-    ($($text:tt)*) => { drop(writeln!(std::io::stderr(), "{}", printable(&format!($($text)*)))) };
-}
-
 mod arguments;
+mod forward;
 mod print;
+mod terminal;
 
+use forward::forward;
 use print::{print, print_json};
+use terminal::{complain, explain, say};
 
 const MAX_SPEC: usize = 64 * 1024 * 1024;
 
@@ -47,7 +40,10 @@ fn main() -> ExitCode {
 }
 
 fn run() -> ExitCode {
-    let command = Arguments::parse().command;
+    let command = match Arguments::try_parse() {
+        Ok(arguments) => arguments.command,
+        Err(e) => return ExitCode::from(explain(e)),
+    };
     // Of the others, those that work on a spec confine themselves when they know it.
     if matches!(
         command,
@@ -68,9 +64,9 @@ fn run() -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(code),
         Err(e) => {
-            complain!("error: {e}");
+            complain(&format!("error: {e}"));
             if let Some(hint) = e.next_step() {
-                complain!("hint: {hint}");
+                complain(&format!("hint: {hint}"));
             }
             ExitCode::FAILURE
         }
@@ -79,7 +75,7 @@ fn run() -> ExitCode {
 
 /// The private half never leaves the host.
 fn make_identity(path: &Path) -> Result<u8> {
-    say!("{}", pkeys::activate::make_identity(path)?);
+    say(&pkeys::activate::make_identity(path)?);
     Ok(0)
 }
 
@@ -95,8 +91,8 @@ fn confined(spec: &Spec, options: &Options, changes: bool) {
     let _ = if changes { prepare(options) } else { Ok(()) };
     match confine(spec, options, changes) {
         Ok(true) => {}
-        Ok(false) => complain!("note: not confined beyond its unit: this kernel has no Landlock"),
-        Err(e) => complain!("note: not confined beyond its unit: {e}"),
+        Ok(false) => complain("note: not confined beyond its unit: this kernel has no Landlock"),
+        Err(e) => complain(&format!("note: not confined beyond its unit: {e}")),
     }
 }
 
@@ -145,14 +141,14 @@ fn run_receive(arguments: &Receive) -> Result<u8> {
     let show = |generation: Option<u64>| generation.map_or_else(|| "none".into(), |g| g.to_string());
     let (new, old) = (show(received.generation), show(received.previous));
     match &received.error {
-        Some(error) => complain!("refused a pushed bundle of generation {new}: {error}"),
+        Some(error) => complain(&format!("refused a pushed bundle of generation {new}: {error}")),
         None if received.generation < received.previous => {
-            complain!("rolled back from generation {old} to {new}, as asked")
+            complain(&format!("rolled back from generation {old} to {new}, as asked"))
         }
-        None => complain!("took a pushed bundle of generation {new}; the one before was {old}"),
+        None => complain(&format!("took a pushed bundle of generation {new}; the one before was {old}")),
     }
     let code = received.activation.as_ref().map_or(1, |outcome| outcome.status.code());
-    say!("{}", serde_json::to_string(&received).map_err(|_| Error::new("the answer cannot be printed"))?);
+    say(&serde_json::to_string(&received).map_err(|_| Error::new("the answer cannot be printed"))?);
     Ok(code)
 }
 
@@ -165,7 +161,7 @@ fn run_report(place: &Place) -> Result<u8> {
         }
         Err(e) => Report::failed(&e),
     };
-    say!("{}", serde_json::to_string(&told).map_err(|_| Error::new("the report cannot be printed"))?);
+    say(&serde_json::to_string(&told).map_err(|_| Error::new("the report cannot be printed"))?);
     Ok(u8::from(told.error.is_some()))
 }
 
@@ -190,42 +186,22 @@ impl AsFd for Unbuffered {
     }
 }
 
-fn forward(socket: &Path, report_socket: &Path) -> Result<u8> {
-    let asked = asked()?;
-    let socket = if asked == Asked::Report { report_socket } else { socket };
-    let failed = |doing: &'static str| move |e: std::io::Error| Error::io(doing, socket, &e);
-    let mut stream = std::os::unix::net::UnixStream::connect(socket).map_err(failed("connect to"))?;
-    // In a thread of its own: the other side may answer before all is sent, and the answer ends it.
-    let mut to = stream.try_clone().map_err(failed("write to"))?;
-    #[expect(clippy::disallowed_methods, reason = "what is forwarded is encrypted")]
-    std::thread::spawn(move || {
-        // Only a bundle has anything to send. That the other side ended early is seen in its answer.
-        if asked == Asked::Receive {
-            let _ = std::io::copy(&mut std::io::stdin().lock(), &mut to);
-        }
-        let _ = to.shutdown(std::net::Shutdown::Write);
-    });
-    if std::io::copy(&mut stream, &mut std::io::stdout().lock()).map_err(failed("read from"))? == 0 {
-        return Err(Error::new(format!("no answer from {}", socket.display())).hint(
-            "too many pushes at once, or the unit failed: try again, or look at `journalctl -u 'pkeys-*'` there",
-        ));
-    }
-    Ok(0)
-}
-
 fn verify(arguments: &Verify) -> Result<u8> {
     let signers = Signers::parse(&arguments.signer)?;
     let good = read(&arguments.bundle)?;
     let good = good.verify(&arguments.bundle, &arguments.host, arguments.fleet.as_ref(), &signers)?;
-    say!("valid: generation {} of {}, signed by {}", good.manifest.generation, good.manifest.host, good.signer);
+    say(&format!(
+        "valid: generation {} of {}, signed by {}",
+        good.manifest.generation, good.manifest.host, good.signer
+    ));
     Ok(0)
 }
 
 fn list(bundle: &Path) -> Result<u8> {
     let manifest = Manifest::parse(&read(bundle)?.manifest)?;
-    say!("{} generation {} of {} (not verified)", manifest.host, manifest.generation, manifest.created);
+    say(&format!("{} generation {} of {} (not verified)", manifest.host, manifest.generation, manifest.created));
     for secret in &manifest.secrets {
-        say!("{}\t{}\t{}", secret.name, secret.reference, secret.version);
+        say(&format!("{}\t{}\t{}", secret.name, secret.reference, secret.version));
     }
     Ok(0)
 }

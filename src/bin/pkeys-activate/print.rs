@@ -1,34 +1,34 @@
 //! What an activation did, in lines and as JSON.
 
+use crate::terminal::{complain, say};
 use pkeys::activate::{Outcome, Status};
-use pkeys::base::{Error, Result, printable};
-use std::io::Write;
+use pkeys::base::{Error, Result};
 
 /// How many names one line shows.
 const SHOWN: usize = 20;
 
 /// As one JSON object; gives the exit status.
 pub fn print_json(outcome: &Outcome) -> Result<u8> {
-    say!("{}", serde_json::to_string(outcome).map_err(|_| Error::new("the outcome cannot be printed"))?);
+    say(&serde_json::to_string(outcome).map_err(|_| Error::new("the outcome cannot be printed"))?);
     Ok(outcome.status.code())
 }
 
 /// One line for each fact: results to standard output, what is wrong to standard error.
 pub fn print(outcome: &Outcome, dry_run: bool) {
-    outcome.rejected.iter().for_each(|line| complain!("rejected: {line}"));
-    outcome.problems.iter().for_each(|line| complain!("problem: {line}"));
-    outcome.notes.iter().for_each(|line| complain!("note: {line}"));
+    outcome.rejected.iter().for_each(|line| complain(&format!("rejected: {line}")));
+    outcome.problems.iter().for_each(|line| complain(&format!("problem: {line}")));
+    outcome.notes.iter().for_each(|line| complain(&format!("note: {line}")));
     let would = if dry_run { "would " } else { "" };
     for (word, names) in [("add", &outcome.added), ("change", &outcome.changed), ("remove", &outcome.removed)] {
         if !names.is_empty() {
             let more = names.len().saturating_sub(SHOWN);
             let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-            say!("{would}{word}: {}{more}", names[..names.len().min(SHOWN)].join(" "));
+            say(&format!("{would}{word}: {}{more}", names[..names.len().min(SHOWN)].join(" ")));
         }
     }
     for (word, units) in [("restart", &outcome.restart_units), ("reload", &outcome.reload_units)] {
         if !units.is_empty() {
-            say!("{would}{word}: {}", units.join(" "));
+            say(&format!("{would}{word}: {}", units.join(" ")));
         }
     }
     let users = count(outcome.users, "user");
@@ -43,12 +43,12 @@ pub fn print(outcome: &Outcome, dry_run: bool) {
     };
     let done = if dry_run { "would install" } else { "installed" };
     match outcome.status {
-        Status::Done => say!("{done} {from}"),
-        Status::Degraded => say!("{done}, with {} set apart: {from}", outcome.problems.len()),
+        Status::Done => say(&format!("{done} {from}")),
+        Status::Degraded => say(&format!("{done}, with {} set apart: {from}", outcome.problems.len())),
         Status::KeysOnly => {
-            say!("{done} only authorized keys, of {users}; secrets are those of before");
+            say(&format!("{done} only authorized keys, of {users}; secrets are those of before"));
         }
-        Status::Failed => say!("failed: nothing was changed"),
+        Status::Failed => say("failed: nothing was changed"),
     }
 }
 

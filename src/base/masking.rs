@@ -1,5 +1,6 @@
 //! Secrets that were given as arguments: whatever refuses them, they are not repeated on the screen or in a log.
 
+use crate::base::printable;
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
@@ -41,7 +42,7 @@ const HEX_RUN: usize = 32;
 const SHORTEST: usize = 6;
 
 /// Whether an argument may be a secret: a private key, a token of a known form, or a long random word.
-pub(super) fn looks_secret(argument: &str) -> bool {
+pub fn looks_secret(argument: &str) -> bool {
     let upper = argument.to_ascii_uppercase();
     if PARTS.iter().any(|part| upper.contains(part)) {
         return true;
@@ -67,11 +68,11 @@ fn is_random(run: &str) -> bool {
 
 /// The arguments of a command line that look like secrets.
 #[derive(Debug, Default)]
-pub(super) struct Masks(Vec<String>);
+pub struct Masks(Vec<String>);
 
 impl Masks {
     /// Picks them out of all arguments.
-    pub(super) fn of<S: AsRef<str>>(arguments: impl IntoIterator<Item = S>) -> Self {
+    pub fn of<S: AsRef<str>>(arguments: impl IntoIterator<Item = S>) -> Self {
         let mut pieces = Vec::new();
         for argument in arguments {
             let argument = argument.as_ref();
@@ -90,12 +91,12 @@ impl Masks {
     }
 
     /// Whether there is one.
-    pub(super) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Replaces each by `…`.
-    pub(super) fn mask<'a>(&self, text: &'a str) -> Cow<'a, str> {
+    pub fn mask<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut text = Cow::Borrowed(text);
         for piece in self.0.iter().filter(|piece| !piece.is_empty()) {
             if text.contains(piece) {
@@ -106,12 +107,18 @@ impl Masks {
     }
 }
 
-/// Those of this process.
-pub(super) fn of_this_process() -> &'static Masks {
+/// The arguments of this process that look like secrets.
+pub fn of_this_process() -> &'static Masks {
     static OWN: LazyLock<Masks> = LazyLock::new(|| {
         Masks::of(std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()))
     });
     &OWN
+}
+
+/// A text as both programs print it: without what misleads a terminal, and without this process's arguments that look like
+/// secrets. JSON keeps its meaning.
+pub fn shown(text: &str) -> String {
+    printable(&of_this_process().mask(text)).into_owned()
 }
 
 #[cfg(test)]

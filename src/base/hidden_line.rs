@@ -3,7 +3,7 @@
 //! A terminal that can marks what is pasted (bracketed paste), so that all of it is read, however slowly it arrives. Of
 //! other terminals, what follows the line at once is taken for the rest of a paste.
 
-use crate::base::SecretBytes;
+use crate::base::{SecretBytes, printable};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 use std::fs::File;
@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 /// What was typed or pasted.
 #[derive(Debug)]
-pub(super) enum Typed {
+pub enum Typed {
     /// One line, without its end.
     Line(SecretBytes),
     /// Several lines: all were read, and none is kept.
@@ -28,11 +28,14 @@ const GAP: Timespec = Timespec { tv_sec: 0, tv_nsec: 150_000_000 };
 const PASTE_BEGINS: &[u8] = b"\x1b[200~";
 const PASTE_ENDS: &[u8] = b"\x1b[201~";
 
-/// Shows a question and reads the answer.
-pub(super) fn read(terminal: &mut File, question: &str) -> std::io::Result<Typed> {
+/// Shows a question, which passes [`printable`], and reads the answer.
+///
+/// # Errors
+/// If the terminal cannot be read or changed.
+pub fn read(terminal: &mut File, question: &str) -> std::io::Result<Typed> {
     let marks = std::env::var("TERM").is_ok_and(|name| !name.is_empty() && name != "dumb");
     let hidden = Hidden::new(terminal.try_clone()?, marks)?;
-    write!(terminal, "{question}: ")?;
+    write!(terminal, "{}: ", printable(question))?;
     let typed = lines(terminal);
     drop(hidden);
     writeln!(terminal)?;
