@@ -3,6 +3,7 @@
 use crate::base::{Error, Result, SecretBytes, SecretName, files};
 use crate::bundle::{self, Payload, Recipient, sha256_hex};
 use crate::escrow::{contents, file};
+use crate::grants;
 use crate::keys::KEYS_FILE;
 use crate::manifest::{MANIFEST_FILE, Origin, Repository};
 use crate::operator::Keys;
@@ -87,12 +88,13 @@ pub(super) fn recipients(repository: &Repository) -> Result<Vec<Recipient>> {
 /// Writes the escrow if it is not what it should be. The repository is locked.
 ///
 /// # Errors
-/// When a key cannot be read; then the escrow of before stays.
+/// When a key cannot be read, or nobody has accepted a recipient; then the escrow of before stays.
 pub fn refresh(repository: &Repository, sources: &Sources, keys: &Keys) -> Result<Refreshed> {
     let recipients = recipients(repository)?;
     if recipients.is_empty() {
         return Ok(Refreshed::Nobody);
     }
+    grants::require_break_glass(repository)?;
     let wanted = contents::private_keys(repository)?;
     let origins: BTreeSet<Origin> = wanted.values().cloned().collect();
     let versions = sources.versions(&origins);

@@ -15,8 +15,10 @@ pub mod version;
 pub mod vouch;
 mod words;
 
-pub use accept::{accept, accept_all, accept_own, accept_vault, as_seen, forget_removed, unknown_words};
-pub use accepted::{Trusted, check_signers, require_key_vault, require_vault, secret_recipients};
+pub use accept::{
+    accept, accept_all, accept_own, accept_vault, as_seen, forget_removed, recipients_in_force, unknown_words,
+};
+pub use accepted::{Trusted, check_signers, require_break_glass, require_key_vault, require_vault, secret_recipients};
 pub use claims::of_host;
 pub use known::{InTree, Known, has_in_history, newest_in_history, payload};
 pub use review::{all_unaccepted, unaccepted, unaccepted_of_host};
