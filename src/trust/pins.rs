@@ -216,6 +216,17 @@ impl Pins {
         self.change(|pinned| bundles.iter().for_each(|bundle| pinned.settle(bundle)))
     }
 
+    /// Notes which versions of local secrets bundles have.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn note_counters(&mut self, seen: &[(SecretName, u64)]) -> Result<()> {
+        if seen.iter().all(|(name, counter)| *counter <= self.counter(name)) {
+            return Ok(());
+        }
+        self.change(|pinned| seen.iter().for_each(|(name, counter)| pinned.count(name, *counter)))
+    }
+
     /// Notes the generation of a bundle that a host has.
     ///
     /// # Errors
