@@ -12,8 +12,8 @@ use std::path::Path;
 /// Files of one state of a directory, by name.
 pub type Snapshot = BTreeMap<String, Vec<u8>>;
 
-/// Visits each distinct state of a directory that the index has in a merge conflict, or the history of `HEAD` and of a
-/// merge under way, newer commits first. Only the named files are read, each of at most `limit` bytes; a larger one, a
+/// Visits each distinct state of a directory that the index has in a merge conflict, or the history of `HEAD`, of a
+/// merge under way and, with `branches`, of all local branches, newer commits first. Only the named files are read, each of at most `limit` bytes; a larger one, a
 /// link or a missing one is not in the [`Snapshot`].
 ///
 /// Returns whether `visit` ended it. Without a git repository nothing is visited.
@@ -25,6 +25,7 @@ pub fn visit_states(
     directory: &Path,
     names: &[&str],
     limit: u64,
+    branches: bool,
     visit: &mut dyn FnMut(Snapshot) -> ControlFlow<()>,
 ) -> Result<bool> {
     let root = root.canonicalize().map_err(|e| Error::io("open", root, &e))?;
@@ -43,7 +44,7 @@ pub fn visit_states(
             return Ok(true);
         }
     }
-    reader.history(&directory, visit)
+    reader.history(&directory, branches, visit)
 }
 
 struct Reader<'a> {
@@ -80,7 +81,12 @@ impl Reader<'_> {
         sides.into_iter().filter(|side| !side.is_empty()).collect()
     }
 
-    fn history(&self, directory: &Path, visit: &mut dyn FnMut(Snapshot) -> ControlFlow<()>) -> Result<bool> {
+    fn history(
+        &self,
+        directory: &Path,
+        branches: bool,
+        visit: &mut dyn FnMut(Snapshot) -> ControlFlow<()>,
+    ) -> Result<bool> {
         let mut seen = HashSet::new();
         let mut trees = HashSet::new();
         let mut open = BinaryHeap::new();
@@ -88,6 +94,11 @@ impl Reader<'_> {
         let other = under_way.iter().filter_map(|name| self.git.try_find_reference(*name).ok()??.try_id());
         for id in self.git.head_id().into_iter().chain(other) {
             self.add(id.detach(), &mut seen, &mut open);
+        }
+        let platform = self.git.references().ok().filter(|_| branches);
+        let local = platform.as_ref().and_then(|all| all.local_branches().ok());
+        for branch in local.into_iter().flatten().filter_map(std::result::Result::ok) {
+            branch.try_id().into_iter().for_each(|id| self.add(id.detach(), &mut seen, &mut open));
         }
         while let Some((_, id)) = open.pop() {
             let Some(commit) = self.git.find_object(id).ok().and_then(|object| object.try_into_commit().ok()) else {
