@@ -75,6 +75,10 @@ pub fn unknown_words(repository: &Repository) -> Result<Vec<Word>> {
 /// # Errors
 /// If `keys.toml` or the pins cannot be read or written.
 pub fn forget_removed(repository: &Repository) -> Result<()> {
+    // Git tells what was removed from what is only not there yet: `look` has forgotten that.
+    if repository.pins()?.history().is_some_and(|commits| !commits.is_empty()) {
+        return Ok(());
+    }
     let hosts: Vec<_> = repository.manifest().hosts.keys().cloned().collect();
     for host in hosts {
         let seen = repository.pins()?.generation(&host);
