@@ -1,6 +1,7 @@
 //! Attacks of somebody who can commit: what a command finds in the repository is not taken for what it made itself.
 
-use crate::common::{Ran, Sandbox, run, run_command};
+use crate::common::fleet::Fleet;
+use crate::common::{Ran, Sandbox, root, run, run_command};
 use std::path::Path;
 
 fn text(sandbox: &Sandbox, name: &str) -> String {
@@ -180,7 +181,6 @@ fn bob(sandbox: &Sandbox) -> std::path::PathBuf {
 }
 
 #[test]
-#[ignore = "not mended: newer bundles in the history of HEAD are not looked at where the tree has a valid one"]
 fn a_machine_that_was_away_does_not_believe_a_branch_that_went_back() {
     let sandbox = Sandbox::new();
     sandbox.host("web", &[]);
@@ -231,7 +231,6 @@ fn a_host_that_is_new_gets_no_older_value_than_others_have() {
 }
 
 #[test]
-#[ignore = "not mended: entries that another machine removed stay pinned"]
 fn what_another_machine_took_out_does_not_come_along_with_a_new_host() {
     let sandbox = Sandbox::new();
     sandbox.manifest(text(&sandbox, "pkeys.toml") + "\n[users.root]\nhosts = [\"*\"]\n");
@@ -259,7 +258,6 @@ fn what_another_machine_took_out_does_not_come_along_with_a_new_host() {
 }
 
 #[test]
-#[ignore = "not mended: members of the trust set that another machine removed stay pinned"]
 fn an_operator_whom_another_machine_removed_does_not_come_back() {
     let sandbox = Sandbox::new();
     sandbox.host("web", &[]);
@@ -281,9 +279,8 @@ fn an_operator_whom_another_machine_removed_does_not_come_back() {
     ran.bad("nobody has accepted on this machine: + operator carl", "pkeys trust accept");
 }
 
-#[test]
-#[ignore = "not mended: what another branch has is taken for removed"]
-fn what_waits_on_another_branch_is_not_forgotten() {
+/// A secret for all hosts and a break-glass key on a branch, and a render on the main one; then both are merged.
+fn two_branches() -> Sandbox {
     let sandbox = Sandbox::new();
     sandbox.host("web", &[]);
     sandbox.pkeys(&["render"]).good();
@@ -292,19 +289,30 @@ fn what_waits_on_another_branch_is_not_forgotten() {
     git(&sandbox, &["commit", "-qm", "one"]);
     git(&sandbox, &["checkout", "-qb", "side"]);
     sandbox.secret("a", b"1", &["*"]);
-    let sheet = sandbox.path("sheets");
-    sandbox.pkeys(&["break-glass", "init", "--yes", "--out", sheet.to_str().unwrap()]);
+    let memory = tempfile::tempdir_in("/dev/shm").unwrap();
+    let sheets = memory.path().join("sheets");
+    sandbox.pkeys(&["break-glass", "init", "--yes", "--sheets", sheets.to_str().unwrap()]).good();
     git(&sandbox, &["add", "-A"]);
     git(&sandbox, &["commit", "-qm", "side"]);
-    // Meanwhile something is rendered on the main branch.
     git(&sandbox, &["checkout", "-q", "main"]);
-    sandbox.pkeys(&["render", "--force"]);
+    sandbox.pkeys(&["render", "--force"]).good();
     git(&sandbox, &["add", "-A"]);
     git(&sandbox, &["commit", "-qm", "main"]);
     git(&sandbox, &["merge", "-q", "-X", "ours", "side"]);
+    sandbox
+}
+
+#[test]
+fn what_waits_on_another_branch_is_not_forgotten() {
+    let sandbox = two_branches();
     sandbox.host("db", &[]);
-    let ran = sandbox.pkeys(&["render"]);
-    assert_eq!(ran.status, 0, "{ran:?}");
+    sandbox.pkeys(&["render", "db"]).good();
+}
+
+#[test]
+#[ignore = "not mended: of two own bundles the later one decides, and spends what the other granted"]
+fn what_one_operator_rendered_on_two_branches_can_be_merged() {
+    two_branches().pkeys(&["render"]).good();
 }
 
 #[test]
@@ -374,4 +382,96 @@ fn an_older_branch_of_ones_own_can_be_rendered() {
     git(&sandbox, &["checkout", "-q", "main"]);
     sandbox.secret("b", b"1", &["web"]);
     sandbox.pkeys(&["render"]).good();
+}
+
+#[test]
+#[ignore = "not mended: the pins do not know what the newest bundle granted"]
+fn a_render_that_was_thrown_away_can_be_done_again() {
+    let sandbox = Sandbox::new();
+    sandbox.host("web", &[]);
+    sandbox.pkeys(&["render"]).good();
+    git(&sandbox, &["init", "-q"]);
+    git(&sandbox, &["add", "-A"]);
+    git(&sandbox, &["commit", "-qm", "one"]);
+    sandbox.secret("a", b"1", &["web"]);
+    sandbox.pkeys(&["render"]).good();
+    git(&sandbox, &["checkout", "-q", "bundles"]);
+    sandbox.pkeys(&["render"]).good();
+}
+
+#[test]
+fn what_one_operator_takes_out_and_puts_back_is_not_asked_about() {
+    let sandbox = Sandbox::new();
+    git(&sandbox, &["init", "-q", "-b", "main"]);
+    let save = |what: &str| {
+        git(&sandbox, &["add", "-A"]);
+        git(&sandbox, &["commit", "-qm", what]);
+    };
+    sandbox.host("web", &[]);
+    sandbox.manifest(text(&sandbox, "pkeys.toml") + "\n[users.root]\nhosts = [\"*\"]\n");
+    let (_, laptop) = sandbox.ssh_key("laptop", "ed25519");
+    let add = ["key", "add", "root", "laptop", "--public", &laptop];
+    sandbox.pkeys(&add).good();
+    sandbox.secret("a", b"1", &["*"]);
+    save("one");
+    sandbox.pkeys(&["key", "remove", "root", "laptop", "--force"]).good();
+    sandbox.pkeys(&["secret", "rm", "a"]).good();
+    save("two");
+    sandbox.pkeys(&add).good();
+    sandbox.secret("a", b"2", &["*"]);
+    save("three");
+    sandbox.pkeys(&["render"]).good();
+    save("four");
+    sandbox.pkeys(&["host", "remove", "web"]).good();
+    save("five");
+    sandbox.host("db", &[]);
+    sandbox.pkeys(&["render"]).good();
+    let (_, public) = sandbox.ssh_key("web2", "ed25519");
+    sandbox.pkeys(&["host", "add", "web", "--recipient", &public]).good();
+    save("six");
+    sandbox.pkeys(&["render"]).good();
+    // Commits that are made anew on top of others.
+    git(&sandbox, &["commit", "-q", "--amend", "-m", "six, again"]);
+    sandbox.host("mail", &[]);
+    sandbox.pkeys(&["render"]).good();
+}
+
+#[test]
+fn how_a_new_value_is_made_is_shown_before_it_is() {
+    let sandbox = Sandbox::new();
+    sandbox.host("web", &[]);
+    sandbox.secret("a", b"1", &["web"]);
+    sandbox.manifest(
+        text(&sandbox, "pkeys.toml").replace("from = \"age:a\"", "from = \"age:a\"\ngenerate = { length = 40 }"),
+    );
+    sandbox.pkeys(&["render"]).good();
+    // A committer who cannot read the value makes the next one easy to guess.
+    edit(&sandbox, "length = 40", "length = 1");
+    let ran = sandbox.pkeys(&["rotate", "--secret", "a", "--dry-run"]);
+    assert!(ran.err.contains("a: new value, length 1, on 1 host: web"), "{ran:?}");
+}
+
+#[test]
+fn who_prepares_a_reader_of_everything_does_not_keep_a_stolen_key_where_it_is() {
+    if !root("real sshd servers") {
+        return;
+    }
+    let fleet = Fleet::new(&["web"]);
+    let (laptop, _) = fleet.sandbox.ssh_key("laptop", "ed25519");
+    let (phone, public) = fleet.sandbox.ssh_key("phone", "ed25519");
+    fleet.sandbox.pkeys_with(&["secret", "set", "first-key"], &std::fs::read(&laptop).unwrap()).good();
+    fleet.sandbox.manifest(text(&fleet.sandbox, "pkeys.toml") + "\n[users.root]\nhosts = [\"*\"]\n");
+    fleet.sandbox.pkeys(&["key", "add", "root", "laptop", "--from", "age:first-key"]).good();
+    fleet.sandbox.pkeys(&["key", "add", "root", "phone", "--public", &public]).good();
+    fleet.sandbox.pkeys(&["render"]).good();
+    fleet.pkeys(&["push"]).good();
+    assert!(fleet.login("web", &laptop) && fleet.login("web", &phone));
+    // The thief can commit, too.
+    let key = run("age-keygen", &[] as &[&str], b"").good();
+    let mallory = key.lines().find_map(|line| line.strip_prefix("# public key: ")).unwrap();
+    edit(&fleet.sandbox, "[operators]\n", &format!("[operators]\nmallory = [\"{mallory}\"]\n"));
+    edit(&fleet.sandbox, "recipients = [\"ssh-", &format!("recipients = [\"{mallory}\", \"ssh-"));
+    let ran = fleet.pkeys(&["rotate", "root", "--key", "laptop", "--emergency", "--yes"]);
+    assert!(!fleet.login("web", &laptop), "{ran:?}");
+    assert!(ran.status != 0 && ran.err.contains("nobody has accepted on this machine: + operator mallory"), "{ran:?}");
 }
