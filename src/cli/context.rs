@@ -4,6 +4,7 @@ use crate::base::Result;
 use crate::base::lock::Lock;
 use crate::cli::args::Args;
 use crate::cli::ui::Ui;
+use crate::grants;
 use crate::manifest::Repository;
 use crate::operator::{Config, Keys, Prompt, Terminal};
 use std::path::{Path, PathBuf};
@@ -30,10 +31,12 @@ impl Context {
 
     /// The repository, to read.
     pub(super) fn repository(&self) -> Result<Repository> {
-        match &self.repo {
+        let repository = match &self.repo {
             Some(root) => Repository::open(root),
             None => Repository::find(Path::new(".")),
-        }
+        }?;
+        grants::look(&repository)?;
+        Ok(repository)
     }
 
     /// The repository, to change: waits until no other pkeys changes it.

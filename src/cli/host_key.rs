@@ -5,6 +5,7 @@ use crate::base::{Error, HostName, Result};
 use crate::bundle::Recipient;
 use crate::cli::context::Context;
 use crate::cli::secret;
+use crate::grants;
 use crate::manifest::Repository;
 use crate::operator::{new_host_key, public_half, would_be_in_memory};
 use crate::render::{Sources, remove_local, write_local};
@@ -20,8 +21,8 @@ pub(super) struct HostKey {
     pub reference: Reference,
 }
 
-/// Makes a host's key and keeps it as a local age file. One that an unfinished run left is taken. `None` when the host
-/// has its key already.
+/// Makes a host's key and keeps it as a local age file. One that is there already is replaced: if no unfinished run left it, it
+/// is an old one that somebody put back. `None` when the host has its key already.
 pub(super) fn generate(context: &Context, repository: &Repository, host: &HostName) -> Result<Option<HostKey>> {
     let [name, _] = host_key_files(host)?;
     match repository.manifest().hosts.get(host) {
@@ -34,14 +35,9 @@ pub(super) fn generate(context: &Context, repository: &Repository, host: &HostNa
     }
     secret::must_be_local(repository, &name)?;
     let keys = context.keys()?;
-    let public = if files::exists(&repository.secret_file(&name))? {
-        public_half(&Sources::new(repository, &keys).read_local(&name)?.bytes)?
-    } else {
-        let new = new_host_key(host)?;
-        write_local(repository, &keys, &name, &new.private)?;
-        new.public
-    };
-    Ok(Some(HostKey { recipient: public.parse()?, reference: Reference::Age(name) }))
+    let new = new_host_key(host)?;
+    write_local(repository, &keys, &name, &new.private)?;
+    Ok(Some(HostKey { recipient: new.public.parse()?, reference: Reference::Age(name) }))
 }
 
 /// Removes the keys of a host that goes, if they were made here and no secret is taken from their files.
@@ -77,7 +73,7 @@ pub(super) fn extra_files(
     sources.warnings().iter().for_each(|warning| context.ui.warn(warning));
     let public = public_half(&private)?;
     let recipient: Recipient = public.parse()?;
-    if !repository.manifest().recipients_of(host)?.contains(&recipient) {
+    if !grants::recipients_in_force(&repository, host)?.contains(&recipient) {
         return Err(Error::new(format!(
             "the kept host key is not a recipient of {host}: it could not open its bundle"
         ))

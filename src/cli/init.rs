@@ -38,7 +38,9 @@ pub(super) fn run(context: &Context, args: &Init) -> Result<bool> {
     let made = files::write_new(&path, text.as_bytes(), files::PUBLIC)?;
     drop(lock);
     if made {
-        grants::accept_all(&Repository::open(context.place())?)?;
+        // Only what was written here: keys.toml and secrets/ may have been there before.
+        let repository = Repository::open(context.place())?;
+        grants::accept(&repository, &repository.manifest().fleet_claims())?;
         context.ui.did("made", &path.display());
     } else {
         register(context, &name, &recipients, &signer, replace)?;

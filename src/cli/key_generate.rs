@@ -11,7 +11,8 @@ use crate::policy::{Gate, Leeway};
 use crate::rotate::key_store;
 use crate::source::{KeptKey, KeyPlace, Reference};
 
-/// A new key, stored and read back; one that a killed run stored is taken. Only under the repository's lock.
+/// A new key, stored and read back. One that is kept there and not in `keys.toml` is replaced: a killed run may have stored
+/// it, and so may anybody who can encrypt to the operators. Only under the repository's lock.
 pub(super) fn run(context: &Context, repository: &Repository, args: &KeyAdd) -> Result<(AuthorizedLine, Reference)> {
     let keys = context.keys()?;
     let (store, warnings) = key_store(repository, &keys, &args.user)?;
@@ -28,18 +29,14 @@ pub(super) fn run(context: &Context, repository: &Repository, args: &KeyAdd) -> 
             .hint(format!("`pkeys rotate {} --key {}` replaces it; or use another label", args.user, args.label)));
     }
     let mut record = store.read(&place)?.unwrap_or_default();
-    if record.current.is_none() {
-        let new = new_ssh_key(&format!("{} {}", args.user, args.label))?;
-        record.current = Some(KeptKey { private: new.private, public: new.public, created: today().to_string() });
-    }
-    if let Some(new) = &record.current {
-        // Before it is stored.
-        let line = AuthorizedLine { options: None, public: PublicHalf::parse(&new.public)? };
-        let (mut keys, new) = (known.clone(), key_add::key(args, line, Some(reference.clone()))?);
-        keys.add(new.clone())?;
-        Gate::open(repository, &keys, Leeway::None)?.admit(&new)?;
-    }
+    let made = new_ssh_key(&format!("{} {}", args.user, args.label))?;
+    let public = PublicHalf::parse(&made.public)?;
+    // Before it is stored.
+    let line = AuthorizedLine { options: None, public: public.clone() };
+    let (mut keys, new) = (known.clone(), key_add::key(args, line, Some(reference.clone()))?);
+    keys.add(new.clone())?;
+    Gate::open(repository, &keys, Leeway::None)?.admit(&new)?;
+    record.current = Some(KeptKey { private: made.private, public: made.public, created: today().to_string() });
     store.write(&place, &record)?;
-    let kept = record.current.ok_or_else(|| Error::new("the new key vanished"))?;
-    Ok((AuthorizedLine { options: None, public: PublicHalf::parse(&kept.public)? }, reference))
+    Ok((AuthorizedLine { options: None, public }, reference))
 }

@@ -12,10 +12,12 @@ use serde_json::json;
 pub(super) fn run(context: &Context, args: &Rotate) -> Result<bool> {
     let repository = repository(context, args)?;
     for name in &args.secret {
-        generator(&repository, name)?;
+        let (_, generate) = generator(&repository, name)?;
         let hosts = receivers(&repository, std::slice::from_ref(name));
         let names: Vec<_> = hosts.iter().map(HostName::as_str).collect();
-        context.ui.note(&format!("{name}: new value, on {}: {}", count(names.len(), "host"), names.join(" ")));
+        let hosts = count(names.len(), "host");
+        // Who can commit can make the next value easy to guess.
+        context.ui.note(&format!("{name}: new value, {generate}, on {hosts}: {}", names.join(" ")));
     }
     if args.dry_run || !confirmed(context, args)? {
         return Ok(args.dry_run);

@@ -3,7 +3,7 @@
 use crate::base::{Error, FleetId, Result, SecretBytes, SecretName, files};
 use crate::bundle::{self, Payload, Recipient, sha256_hex};
 use crate::escrow::{contents, file, signature};
-use crate::grants::Trusted;
+use crate::grants::{self, Trusted};
 use crate::keys::KEYS_FILE;
 use crate::manifest::{MANIFEST_FILE, Origin, Repository};
 use crate::operator::Keys;
@@ -94,12 +94,14 @@ pub(super) fn recipients(repository: &Repository) -> Result<Vec<Recipient>> {
 /// Writes and signs the escrow if it is not what it should be, or no accepted signer signed it. The repository is locked.
 ///
 /// # Errors
-/// If a key cannot be read, or the signing key cannot be opened; then the previous escrow stays.
+/// If a key cannot be read, nobody has accepted a recipient, or the signing key cannot be opened; then the previous escrow
+/// stays.
 pub fn refresh(repository: &Repository, sources: &Sources, keys: &Keys) -> Result<Refreshed> {
     let recipients = recipients(repository)?;
     if recipients.is_empty() {
         return Ok(Refreshed::Nobody);
     }
+    grants::require_break_glass(repository)?;
     let wanted = contents::private_keys(repository)?;
     let origins: BTreeSet<Origin> = wanted.values().cloned().collect();
     let versions = sources.versions(&origins);

@@ -5,8 +5,10 @@
 
 mod command;
 mod history;
+mod news;
 mod reading;
 
 pub use command::command;
 pub use history::{Snapshot, visit_states};
+pub use news::{News, Wanted, visit_news};
 pub use reading::{uncommitted, user_email};

@@ -1,8 +1,8 @@
 //! Accepting claims on this machine.
 
-use super::accepted::Trusted;
+use super::accepted::{Trusted, not_accepted};
 use super::known::{Known, newest_generation};
-use super::review::all_unaccepted;
+use super::review::{all_unaccepted, unaccepted_of_host};
 use super::{vouch, words};
 use crate::base::{HostName, Result};
 use crate::bundle::{Manifest as BundleManifest, Recipient, without_comment};
@@ -75,6 +75,10 @@ pub fn unknown_words(repository: &Repository) -> Result<Vec<Word>> {
 /// # Errors
 /// If `keys.toml` or the pins cannot be read or written.
 pub fn forget_removed(repository: &Repository) -> Result<()> {
+    // Git tells what was removed from what is only not there yet: `look` has forgotten that.
+    if repository.pins()?.history().is_some_and(|commits| !commits.is_empty()) {
+        return Ok(());
+    }
     let hosts: Vec<_> = repository.manifest().hosts.keys().cloned().collect();
     for host in hosts {
         let seen = repository.pins()?.generation(&host);
@@ -141,6 +145,25 @@ pub(super) fn is_in_force(repository: &Repository, trusted: Option<&Trusted>, cl
     }
     let newest = newest_of(repository, host, known.as_ref())?;
     Ok(repository.pins()?.accepts_while(claim, newest))
+}
+
+/// The recipients of a host in `pkeys.toml` that are in force: granted by the newest bundle, or accepted since. Those that a
+/// committer has added prove nothing.
+///
+/// # Errors
+/// If one cannot be parsed, or the host has some and none is in force; if a bundle or the pins cannot be read.
+pub fn recipients_in_force(repository: &Repository, host: &HostName) -> Result<Vec<Recipient>> {
+    let trusted = Trusted::of(repository).ok();
+    let known = trusted.as_ref().map(|trusted| Known::of(repository, trusted, host)).transpose()?;
+    let unaccepted: Vec<_> = unaccepted_of_host(repository, &UserKeys::default(), host, known.as_ref())?;
+    let named = repository.manifest().hosts.get(host).map(|host| &host.recipients[..]).unwrap_or_default();
+    let named = named.iter().map(|key| key.parse()).collect::<Result<Vec<Recipient>>>()?;
+    let claim = |recipient: &Recipient| Claim::Recipient { host: host.clone(), recipient: recipient.id().to_owned() };
+    let in_force: Vec<_> = named.iter().filter(|one| !unaccepted.contains(&claim(one))).cloned().collect();
+    match named.first().filter(|_| in_force.is_empty()) {
+        Some(first) => Err(not_accepted(&claim(first))),
+        None => Ok(in_force),
+    }
 }
 
 /// The generation of the newest known bundle of a host.

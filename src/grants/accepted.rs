@@ -88,6 +88,18 @@ pub fn secret_recipients(repository: &Repository) -> Result<Vec<Recipient>> {
     }
 }
 
+/// Checks that each break-glass recipient was accepted: the escrow is sealed to them.
+///
+/// # Errors
+/// If one was not.
+pub fn require_break_glass(repository: &Repository) -> Result<()> {
+    let pins = repository.pins()?;
+    match repository.manifest().break_glass_claims().find(|claim| !pins.accepts(claim)) {
+        None => Ok(()),
+        Some(claim) => Err(not_accepted(&claim)),
+    }
+}
+
 /// Checks that the vault of a value was accepted. Local values are in none.
 ///
 /// # Errors
@@ -110,7 +122,7 @@ pub fn require_key_vault(repository: &Repository, user: &UserName) -> Result<()>
     }
 }
 
-fn not_accepted(claim: &Claim) -> Error {
+pub(super) fn not_accepted(claim: &Claim) -> Error {
     Error::new(format!("nobody has accepted on this machine: {claim}"))
         .hint("look at who added it (`pkeys log`, git), then `pkeys trust accept`")
 }

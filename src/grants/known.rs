@@ -80,7 +80,11 @@ impl Known {
         pinned: u64,
         in_tree: InTree,
     ) -> Result<Self> {
-        let newest = newest_in_history(repository, trusted, host)?;
+        let mut newest = newest_in_history(repository, trusted, host)?;
+        if pinned > newest.as_ref().map_or(0, |newest| newest.manifest.generation) {
+            // The one that was seen may wait on another branch.
+            newest = newest_of_states(repository, trusted, host, true)?;
+        }
         let found = newest.as_ref().map_or(0, |newest| newest.manifest.generation);
         // One that is older than what was seen may grant what was taken back since.
         Ok(Self { in_tree, accepted: newest.filter(|_| found >= pinned), highest: found.max(pinned), sha256: None })
@@ -134,9 +138,18 @@ pub(super) fn newest_generation(repository: &Repository, trusted: Option<&Truste
 /// # Errors
 /// If git cannot be read.
 pub fn newest_in_history(repository: &Repository, trusted: &Trusted, host: &HostName) -> Result<Option<Authentic>> {
+    newest_of_states(repository, trusted, host, false)
+}
+
+fn newest_of_states(
+    repository: &Repository,
+    trusted: &Trusted,
+    host: &HostName,
+    branches: bool,
+) -> Result<Option<Authentic>> {
     let mut newest: Option<Authentic> = None;
     let names = [MANIFEST, SIGNATURE];
-    git::visit_states(repository.root(), &below(host), &names, MAX_FILE, &mut |mut files| {
+    git::visit_states(repository.root(), &below(host), &names, MAX_FILE, branches, &mut |mut files| {
         if let (Some(manifest), Some(signature)) = (files.remove(MANIFEST), files.remove(SIGNATURE))
             && let Ok(found) = trusted.authenticate(host, &Signed { manifest, signature })
             && newest.as_ref().is_none_or(|newest| newest.manifest.generation < found.manifest.generation)
@@ -159,7 +172,7 @@ pub fn payload(repository: &Repository, accepted: &Authentic) -> Result<Vec<u8>>
         Err(e) => e,
     };
     let mut found = None;
-    git::visit_states(repository.root(), &below(host), &[PAYLOAD], MAX_PAYLOAD as u64, &mut |mut files| {
+    git::visit_states(repository.root(), &below(host), &[PAYLOAD], MAX_PAYLOAD as u64, true, &mut |mut files| {
         found = files.remove(PAYLOAD).filter(|payload| accepted.check(payload).is_ok());
         if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
@@ -178,7 +191,7 @@ pub fn has_in_history(repository: &Repository, host: &HostName, sha256: &str) ->
     if Signed::read(&repository.bundle(host))?.is_some_and(|signed| is_it(&signed.manifest)) {
         return Ok(true);
     }
-    git::visit_states(repository.root(), &below(host), &[MANIFEST], MAX_FILE, &mut |files| {
+    git::visit_states(repository.root(), &below(host), &[MANIFEST], MAX_FILE, false, &mut |files| {
         if files.get(MANIFEST).is_some_and(|manifest| is_it(manifest)) {
             ControlFlow::Break(())
         } else {

@@ -8,6 +8,7 @@ mod accept;
 mod accepted;
 mod claims;
 mod known;
+mod look;
 mod review;
 mod save;
 pub mod statement;
@@ -15,9 +16,12 @@ pub mod version;
 pub mod vouch;
 mod words;
 
-pub use accept::{accept, accept_all, accept_own, accept_vault, as_seen, forget_removed, unknown_words};
-pub use accepted::{Trusted, check_signers, require_key_vault, require_vault, secret_recipients};
+pub use accept::{
+    accept, accept_all, accept_own, accept_vault, as_seen, forget_removed, recipients_in_force, unknown_words,
+};
+pub use accepted::{Trusted, check_signers, require_break_glass, require_key_vault, require_vault, secret_recipients};
 pub use claims::of_host;
 pub use known::{InTree, Known, has_in_history, newest_in_history, payload};
+pub use look::look;
 pub use review::{all_unaccepted, unaccepted, unaccepted_of_host};
 pub use save::{save_keys, save_manifest, save_manifest_in_emergency, save_successor};

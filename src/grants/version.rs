@@ -90,16 +90,31 @@ pub(super) fn counters(manifest: &BundleManifest) -> Vec<(SecretName, u64)> {
     counted.collect()
 }
 
+/// Notes in the pins which local secrets the bundles of this checkout have, of all hosts: another machine may have rendered
+/// them, and a host that never had a secret has no older value to compare with.
+///
+/// # Errors
+/// If the pins cannot be written.
+pub fn note_rendered(repository: &Repository) -> Result<()> {
+    let counted: Vec<_> = manifests(repository).iter().flat_map(counters).collect();
+    repository.pins()?.note_counters(&counted)
+}
+
 /// The versions of a local secret in the bundles of this checkout that accepted signers signed.
 fn rendered(repository: &Repository, name: &SecretName) -> BTreeSet<String> {
-    let Ok(trusted) = Trusted::of(repository) else { return BTreeSet::new() };
     let reference = Reference::Age(name.clone()).to_string();
+    let secrets = manifests(repository).into_iter().flat_map(|manifest| manifest.secrets);
+    secrets.filter(|secret| secret.reference == reference).map(|secret| secret.version).collect()
+}
+
+/// The manifests of this checkout that accepted signers signed.
+fn manifests(repository: &Repository) -> Vec<BundleManifest> {
+    let Ok(trusted) = Trusted::of(repository) else { return Vec::new() };
     let manifests = repository.manifest().hosts.keys().filter_map(|host| {
         let signed = Signed::read(&repository.bundle(host)).ok().flatten()?;
         Some(trusted.authenticate(host, &signed).ok()?.manifest)
     });
-    let secrets = manifests.flat_map(|manifest| manifest.secrets);
-    secrets.filter(|secret| secret.reference == reference).map(|secret| secret.version).collect()
+    manifests.collect()
 }
 
 #[cfg(test)]

@@ -71,6 +71,14 @@ impl UserKeys {
         Self::read(repository).map(|(keys, _)| keys)
     }
 
+    /// What a text of `keys.toml` says, of another time.
+    ///
+    /// # Errors
+    /// If it is not as pkeys writes it.
+    pub fn of_text(text: &str) -> Result<Self> {
+        Self::parse(text).map(|(keys, _)| keys)
+    }
+
     /// Reads the keys, and for each the line in the file on which it starts.
     pub(super) fn read(repository: &Repository) -> Result<(Self, Vec<(UserKey, usize)>)> {
         let Some(bytes) = files::read(&repository.file(KEYS_FILE), MAX_FILE)? else {

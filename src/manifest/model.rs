@@ -163,6 +163,14 @@ impl Selector {
 }
 
 impl Manifest {
+    /// What a text of `pkeys.toml` says, of another time.
+    ///
+    /// # Errors
+    /// If it is not a good one.
+    pub fn parse(text: &str) -> Result<Self> {
+        super::parse::parse(text)
+    }
+
     /// The secrets that a host gets, sorted by name.
     pub fn secrets_of<'a>(&'a self, host: &'a HostName) -> impl Iterator<Item = (&'a SecretName, &'a Secret)> {
         let settings = self.hosts.get(host);

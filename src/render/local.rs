@@ -42,7 +42,11 @@ pub fn copy_local(repository: &Repository, keys: &Keys, from: &SecretName, to: &
     let file = files::read(&repository.secret_file(from), bundle::MAX_PAYLOAD)?
         .ok_or_else(|| Error::new(format!("{from}.age vanished")).hint("restore it from git, and run it again"))?;
     let version = statement::version_of(repository, from, &file)?;
-    let recipients = grants::secret_recipients(repository)?;
+    let mut recipients = grants::secret_recipients(repository)?;
+    if !statement::is_encrypted_to(repository, from, &file, &recipients) {
+        // Of before somebody came or went: the next rekey encrypts it anew.
+        recipients.clear();
+    }
     vouch::written(repository, to, &file, &version.0, &recipients)?;
     files::write(&repository.secret_file(to), &file, files::PUBLIC)?;
     vouch::sign(repository, to, &file, keys.signing_key_without_asking())

@@ -19,4 +19,4 @@ pub use local::{copy_local, rekey, remove_local, write_local};
 pub use plan::{HostPlan, State, plan};
 pub use run::{Rendered, next_generation, now, run};
 pub use sources::Sources;
-pub use verify::verify;
+pub use verify::{verify, verify_signed};

@@ -8,7 +8,7 @@ use crate::grants::{self, Trusted, vouch};
 use crate::manifest::{Origin, Repository};
 use crate::operator::Keys;
 use crate::render::{HostPlan, Sources, State, Wanted};
-use crate::source::Value;
+use crate::source::{Reference, Value};
 use crate::trust::Bundle;
 use ssh_key::PrivateKey;
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,6 +50,9 @@ pub fn run(
     let sealed_anew = stale.iter().filter(|(plan, _)| !plan.keeps_payload());
     let needed: BTreeSet<Origin> =
         sealed_anew.flat_map(|(_, wanted)| wanted.secrets.values().map(|secret| secret.origin.clone())).collect();
+    if needed.iter().any(|origin| matches!(origin.reference, Reference::Age(_))) {
+        grants::version::note_rendered(repository)?;
+    }
     let values = sources.read(&needed);
     let callbacks = keys.callbacks();
     let workers = std::thread::available_parallelism().map_or(1, usize::from);

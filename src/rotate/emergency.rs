@@ -24,10 +24,11 @@ impl Rotation<'_> {
             return self.run();
         }
         let rotatable = self.key(&keys, State::Active)?.is_rotatable();
-        // A policy that forbids the new key does not keep the stolen one where it is.
+        // What keeps a new key from being made does not keep the stolen one where it is: a policy, or an operator whom nobody
+        // has accepted.
         let mut denied = None;
         if rotatable && Step::of(&keys, &self.place) == Step::Make {
-            denied = self.make(keys)?;
+            denied = self.make(keys).unwrap_or_else(Some);
             keys = UserKeys::load(self.repository)?;
         }
         let stolen = self.key(&keys, State::Active)?.clone();

@@ -4,7 +4,7 @@
 //! once the new key is the only recipient. Each step can be done twice.
 
 use crate::audit::{self, Action};
-use crate::base::{Error, HostName, Result, SecretName, files};
+use crate::base::{Error, HostName, Result, SecretName};
 use crate::bundle::Recipient;
 use crate::grants;
 use crate::manifest::{Repository, host_key_names};
@@ -95,7 +95,12 @@ impl HostRotation<'_> {
     /// The new key's recipient. Made if there is none yet: stored, read back, and only then a recipient.
     fn make(&self, repository: &mut Repository) -> Result<Recipient> {
         if let Some(reference) = &repository.manifest().hosts[self.host].next_host_key {
-            return self.kept(repository, reference);
+            let new = self.kept(repository, reference)?;
+            if repository.manifest().recipients_of(self.host)?.contains(&new) {
+                return Ok(new);
+            }
+            return Err(Error::new(format!("the key at {reference} is not a recipient of {}", self.host))
+                .hint("somebody has replaced it: restore it and pkeys.toml from git"));
         }
         let [_, file] = host_key_files(self.host)?;
         let reference = Reference::Age(file.clone());
@@ -107,16 +112,9 @@ impl HostRotation<'_> {
             ))
             .hint("replace its post-quantum identity, or its sshd's key, by hand: docs/post-quantum.md"));
         }
-        // A run that was killed right at its beginning or end left a key: only that of a beginning is new.
-        let left =
-            files::exists(&repository.secret_file(&file))?.then(|| self.kept(repository, &reference)).transpose()?;
-        let new = match left.filter(|left| !known.contains(left)) {
-            Some(left) => left,
-            None => {
-                write_local(repository, self.keys, &file, &new_host_key(self.host)?.private)?;
-                self.kept(repository, &reference)?
-            }
-        };
+        // One that is there already is not taken: a killed run has left it, or somebody has put an old one back.
+        write_local(repository, self.keys, &file, &new_host_key(self.host)?.private)?;
+        let new = self.kept(repository, &reference)?;
         let path = ["hosts", self.host.as_str()];
         let mut edit = repository.edit()?;
         edit.add_to_list(&path, "recipients", &new.to_string())?;

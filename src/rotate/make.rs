@@ -51,15 +51,14 @@ impl Rotation<'_> {
         Ok(None)
     }
 
-    /// What is to be kept: the new key, and the active one as the previous. A new key that a killed run stored is taken.
+    /// What is to be kept: a new key, and the active one as the previous. One that a killed run stored is on no host, and is
+    /// not taken: anybody can encrypt a key to the operators and put it there.
     fn with_new_key(&self, active: &UserKey) -> Result<KeyRecord> {
         let kept = self.store.read(&self.place)?.unwrap_or_default();
         let is_active = |kept: &Option<KeptKey>| kept.as_ref().is_some_and(|kept| is_half_of(kept, active));
-        if is_active(&kept.previous) && kept.current.is_some() && !is_active(&kept.current) {
-            return Ok(kept);
-        }
         let previous = match kept.current {
             current if is_active(&current) => current,
+            Some(_) if is_active(&kept.previous) => kept.previous,
             Some(_) => {
                 return Err(Error::new(format!(
                     "what is kept for {} is another key than the active one",

@@ -18,7 +18,7 @@ const ARCHIVED: i64 = 30;
 /// what the operator should know of it.
 ///
 /// # Errors
-/// When `pkeys.toml` names nobody to encrypt to, or no Connect server.
+/// When the vault was not accepted, or `pkeys.toml` names no Connect server.
 pub fn key_store<'a>(
     repository: &'a Repository,
     keys: &'a Keys,
@@ -31,12 +31,9 @@ pub fn key_store<'a>(
         let warnings = connect.warnings();
         return Ok((Box::new(ConnectKeys::new(Rc::new(connect), vault.as_str())?), warnings));
     }
-    let recipients = grants::secret_recipients(repository)?;
-    let store = AgeKeys::new(
-        repository.secrets_directory(),
-        Box::new(|| keys.identities()),
-        Box::new(move |text| bundle::encrypt(text, &recipients, keys.callbacks())),
-    );
+    // Who may read it is asked when something is written: in an emergency, a key goes from its hosts whoever was added.
+    let encrypt = move |text: &_| bundle::encrypt(text, &grants::secret_recipients(repository)?, keys.callbacks());
+    let store = AgeKeys::new(repository.secrets_directory(), Box::new(|| keys.identities()), Box::new(encrypt));
     Ok((Box::new(store), Vec::new()))
 }
 

@@ -25,6 +25,9 @@ pub(super) struct Pinned {
     /// The highest counter of each local secret's version that a bundle had.
     pub counters: BTreeMap<SecretName, u64>,
     pub hosts: BTreeMap<HostName, Seen>,
+    /// The commits up to which git's history was looked at; nothing before the first time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<Vec<String>>,
 }
 
 /// A local value that this machine has written or accepted, and nobody has signed yet.
@@ -96,6 +99,7 @@ impl Pinned {
             values: Vec::new(),
             counters: BTreeMap::new(),
             hosts: BTreeMap::new(),
+            history: None,
         }
     }
 
@@ -116,7 +120,10 @@ impl Pinned {
 
     pub fn accept(&mut self, claim: &Claim, newest: u64) {
         let Some(host) = claim.host() else {
-            self.accepted.insert(claim.clone());
+            if self.accepted.insert(claim.clone()) && matches!(claim, Claim::Signer { .. }) {
+                // What this one has signed was not looked at.
+                self.history = None;
+            }
             return;
         };
         let seen = self.hosts.entry(host.clone()).or_default();

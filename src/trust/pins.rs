@@ -7,6 +7,8 @@ use crate::base::{Error, FleetId, HostName, Result, SecretName, files};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+/// How many commits are remembered up to which history was looked at: the ends of branches.
+const LOOKED_AT: usize = 32;
 const MAX_PINS: usize = 256 * 1024 * 1024;
 
 /// Where pins are.
@@ -216,6 +218,17 @@ impl Pins {
         self.change(|pinned| bundles.iter().for_each(|bundle| pinned.settle(bundle)))
     }
 
+    /// Notes which versions of local secrets bundles have.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn note_counters(&mut self, seen: &[(SecretName, u64)]) -> Result<()> {
+        if seen.iter().all(|(name, counter)| *counter <= self.counter(name)) {
+            return Ok(());
+        }
+        self.change(|pinned| seen.iter().for_each(|(name, counter)| pinned.count(name, *counter)))
+    }
+
     /// Notes the generation of a bundle that a host has.
     ///
     /// # Errors
@@ -229,6 +242,28 @@ impl Pins {
             for (host, generation) in newer {
                 pinned.hosts.entry(host.clone()).or_default().note(*generation, None);
             }
+        })
+    }
+
+    /// The commits up to which git's history was looked at; `None` before the first time.
+    pub fn history(&self) -> Option<Vec<String>> {
+        self.pinned.history.clone()
+    }
+
+    /// Notes that the history of this commit was looked at; of none, that there is no history yet.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn note_history(&mut self, head: Option<String>) -> Result<()> {
+        let known = self.pinned.history.as_ref();
+        if known.is_some_and(|known| head.as_ref().is_none_or(|head| known.contains(head))) {
+            return Ok(());
+        }
+        self.change(|pinned| {
+            let history = pinned.history.get_or_insert_default();
+            history.extend(head);
+            let surplus = history.len().saturating_sub(LOOKED_AT);
+            history.drain(..surplus);
         })
     }
 

@@ -31,7 +31,7 @@ fn a_generated_secret_gets_a_new_value_everywhere() {
     fleet.sandbox.pkeys(&["render"]).good();
     fleet.pkeys(&["push"]).good();
     let dry = fleet.pkeys(&["rotate", "--secret", "token", "--dry-run"]);
-    assert!(dry.err.contains("token: new value, on 2 hosts: db web"), "{dry:?}");
+    assert!(dry.err.contains("token: new value, length 40, on 2 hosts: db web"), "{dry:?}");
     assert_eq!(fleet.read("web", "run/pkeys/secrets/token"), b"old");
     fleet.pkeys(&["rotate", "--secret", "token"]).bad("there is no terminal to ask at", "--yes");
     let ran = fleet.pkeys(&["rotate", "--secret", "token", "--yes"]);
