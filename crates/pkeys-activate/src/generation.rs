@@ -2,10 +2,11 @@
 
 use crate::Phase;
 use crate::contents::File;
-use crate::record::{RECORD, Record};
+use crate::record::{self, RECORD};
 use crate::root::Root;
 use crate::tree::{self, Found, failed};
 use pkeys_bundle::base::{Error, Result};
+use pkeys_bundle::wire::Installed;
 use rustix::fs::{AtFlags, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use std::ffi::OsStr;
@@ -78,7 +79,7 @@ impl Store {
 
     /// Fills a new generation; nobody else can look into it yet. With `carry`, its secrets and templates are those of
     /// that generation. `record` says what it is made from.
-    pub(super) fn fill(&self, files: &[File], carry: Option<&OwnedFd>, record: &Record) -> Result<u64> {
+    pub(super) fn fill(&self, files: &[File], carry: Option<&OwnedFd>, record: &Installed) -> Result<u64> {
         let number = self.numbers()?.into_iter().max().unwrap_or(0) + 1;
         let name = target_name(number);
         let filled = self.fill_new(&name, files, carry, record);
@@ -89,7 +90,13 @@ impl Store {
         Ok(number)
     }
 
-    fn fill_new(&self, name: &str, files: &[File], carry: Option<&OwnedFd>, record: &Record) -> rustix::io::Result<()> {
+    fn fill_new(
+        &self,
+        name: &str,
+        files: &[File],
+        carry: Option<&OwnedFd>,
+        record: &Installed,
+    ) -> rustix::io::Result<()> {
         let open = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         rustix::fs::mkdirat(&self.all, name, Mode::from_raw_mode(0o700))?;
         let new = rustix::fs::openat(&self.all, name, open, Mode::empty())?;
@@ -113,7 +120,7 @@ impl Store {
             }
             rustix::fs::fchmod(&into, Mode::from_raw_mode(*mode))?;
         }
-        tree::create(new.as_fd(), RECORD, &record.to_bytes(), None, 0o444)?;
+        tree::create(new.as_fd(), RECORD, &record::to_bytes(record), None, 0o444)?;
         // Last: a generation that can be looked into is a whole one.
         rustix::fs::fchmod(&new, Mode::from_raw_mode(0o751))
     }

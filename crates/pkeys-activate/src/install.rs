@@ -5,12 +5,12 @@ use crate::contents::Contents;
 use crate::fleet::Memory;
 use crate::generation::{self, Store};
 use crate::lock::{Lock, PATIENCE};
-use crate::outcome::{Outcome, Status};
-use crate::record::Record;
+use crate::record;
 use crate::root::Root;
 use crate::{Phase, Spec, changes, host_key, links};
 use pkeys_bundle::Identity;
 use pkeys_bundle::base::{Error, Result};
+use pkeys_bundle::wire::{Installed, Outcome, Status};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -97,11 +97,11 @@ fn run(spec: &Spec, options: &Options, root: &Root, outcome: &mut Outcome) -> Re
     let old = old.as_ref().map(|(_, fd)| fd);
     let changes = changes::compare(old, &files, keys_only, privileged);
     (outcome.restart_units, outcome.reload_units) = changes::units(&files, &changes, old.is_some());
-    let before = old.map_or_else(|| Ok(Record::default()), Record::read).unwrap_or_else(|problem| {
+    let before = old.map_or_else(|| Ok(Installed::default()), record::read).unwrap_or_else(|problem| {
         outcome.problems.push(problem);
-        Record::default()
+        Installed::default()
     });
-    before.collect_owed(&mut outcome.restart_units, &mut outcome.reload_units);
+    record::collect_owed(&before, &mut outcome.restart_units, &mut outcome.reload_units);
     if !privileged {
         outcome.notes.push("owners are not set: only root can".into());
     }
@@ -118,7 +118,7 @@ fn run(spec: &Spec, options: &Options, root: &Root, outcome: &mut Outcome) -> Re
         None
     } else {
         let store = Store::open(root, phase, options.root.is_none())?;
-        let record = Record {
+        let record = Installed {
             secrets: outcome.generation.or(before.secrets),
             authorized_keys: (phase == Phase::Services).then_some(authentic.generation),
             restart_owed: owed(&outcome.restart_units),

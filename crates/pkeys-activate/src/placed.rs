@@ -2,12 +2,13 @@
 
 use crate::contents::{Contents, File};
 use crate::generation::{self, FOLDERS};
-use crate::record::Record;
+use crate::record;
 use crate::root::Root;
 use crate::tree::{self, Found};
 use crate::{Phase, Spec, links};
 use pkeys_bundle::Manifest;
 use pkeys_bundle::base::{Error, Result, SecretName};
+use pkeys_bundle::wire::Installed;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,7 +24,7 @@ pub(super) struct Placed {
     /// The phases that were looked at, with the directory that each had.
     numbers: Vec<(Phase, Option<u64>)>,
     /// What the secrets for services and the authorized keys were made from; `None` when there are none.
-    pub installed: Option<Record>,
+    pub installed: Option<Installed>,
     /// Every wanted file, with what is wrong with it.
     pub files: BTreeMap<String, Vec<String>>,
     /// What is wrong otherwise.
@@ -95,9 +96,9 @@ impl Placed {
     }
 
     fn read_record(&mut self, directory: &OwnedFd) {
-        let record = Record::read(directory).unwrap_or_else(|problem| {
+        let record = record::read(directory).unwrap_or_else(|problem| {
             self.problems.push(problem);
-            Record::default()
+            Installed::default()
         });
         let owed = [&record.restart_owed[..], &record.reload_owed].concat();
         if !owed.is_empty() {

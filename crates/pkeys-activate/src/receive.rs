@@ -5,40 +5,14 @@ use crate::install::install_locked;
 use crate::lock::{Lock, PATIENCE};
 use crate::root::Root;
 use crate::tree::{self, failed};
-use crate::{Options, Outcome, Spec, Status};
+use crate::{Options, Spec};
 use pkeys_bundle::base::{Error, Result};
+use pkeys_bundle::wire::{Outcome, Received, Status};
 use pkeys_bundle::{MANIFEST, MAX_PAYLOAD, Manifest, PAYLOAD, SIGNATURE, Signers, transport};
-use serde::Serialize;
 use std::io::Read;
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Command, Stdio};
-
-/// What became of a bundle that was pushed.
-#[derive(Debug, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Received {
-    /// Whether the host has this bundle now.
-    pub accepted: bool,
-    /// The generation that was sent.
-    pub generation: Option<u64>,
-    /// The generation that the host had.
-    pub previous: Option<u64>,
-    /// Why it was refused.
-    pub error: Option<String>,
-    /// What to do about that.
-    pub hint: Option<String>,
-    /// What the activation did.
-    pub activation: Option<Outcome>,
-}
-
-impl Received {
-    /// The answer when nothing could be done.
-    pub fn refused(error: &Error) -> Self {
-        let (message, hint) = (error.message().to_owned(), error.next_step().map(Into::into));
-        Self { error: Some(message), hint, ..Self::default() }
-    }
-}
 
 /// Reads a bundle, stores it under the state directory if it may be installed here, installs it, and restarts the units
 /// that want it. An older bundle than the host has is refused, unless a rollback is allowed; so is any bundle whose sender

@@ -22,6 +22,7 @@ mod recipient;
 mod replaces;
 mod signature;
 pub mod transport;
+pub mod wire;
 
 pub use age_file::{decrypt, encrypt, lock};
 pub use archive::{MAX_PAYLOAD, pack};

@@ -5,9 +5,10 @@
 
 use arguments::{Arguments, Command, Install, Place, Receive, Verify, When};
 use clap::Parser;
-use pkeys_activate::{Asked, IdleLimit, Options, Outcome, Phase, Received, Report, Spec};
-use pkeys_activate::{confine, given, install, only_read, prepare, receive, report};
+use pkeys_activate::{Asked, IdleLimit, Options, Phase, Spec};
+use pkeys_activate::{confine, failed, given, install, only_read, prepare, receive, report};
 use pkeys_bundle::base::{Error, Result, files, process};
+use pkeys_bundle::wire::{Outcome, Received};
 use pkeys_bundle::{Manifest, Signed, Signers};
 use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -159,7 +160,7 @@ fn run_report(place: &Place) -> Result<u8> {
             confined(&spec, &Options { root: place.root.clone(), ..Options::default() }, false);
             report(&spec, place.root.as_deref())
         }
-        Err(e) => Report::failed(&e),
+        Err(e) => failed(&e),
     };
     say(&serde_json::to_string(&told).map_err(|_| Error::new("the report cannot be printed"))?);
     Ok(u8::from(told.error.is_some()))

@@ -1,8 +1,8 @@
 //! What an activation did, in lines and as JSON.
 
 use crate::terminal::{complain, say};
-use pkeys_activate::{Outcome, Status};
 use pkeys_bundle::base::{Error, Result};
+use pkeys_bundle::wire::{Outcome, Status};
 
 /// How many names one line shows.
 const SHOWN: usize = 20;
@@ -48,7 +48,7 @@ pub fn print(outcome: &Outcome, dry_run: bool) {
         Status::KeysOnly => {
             say(&format!("{done} only authorized keys, of {users}; secrets are those of before"));
         }
-        Status::Failed => say("failed: nothing was changed"),
+        Status::Failed | Status::Unknown => say("failed: nothing was changed"),
     }
 }
 

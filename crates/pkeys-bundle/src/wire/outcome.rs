@@ -1,10 +1,10 @@
-//! What an activation did: data, for the program that prints it.
+//! What an activation did: data, for the programs that print it.
 
-use pkeys_bundle::base::Error;
-use serde::Serialize;
+use crate::base::Error;
+use serde::{Deserialize, Serialize};
 
 /// How an activation ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
     /// All is in place.
@@ -16,6 +16,9 @@ pub enum Status {
     KeysOnly,
     /// In place, but for what [`Outcome::problems`] names.
     Degraded,
+    /// What a newer program says.
+    #[serde(other)]
+    Unknown,
 }
 
 impl Status {
@@ -23,7 +26,7 @@ impl Status {
     pub fn code(self) -> u8 {
         match self {
             Self::Done => 0,
-            Self::Failed => 1,
+            Self::Failed | Self::Unknown => 1,
             Self::KeysOnly => 3,
             Self::Degraded => 4,
         }
@@ -31,8 +34,8 @@ impl Status {
 }
 
 /// What an activation did, or with a dry run would do.
-#[derive(Debug, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Outcome {
     /// How it ended.
     pub status: Status,
