@@ -14,7 +14,7 @@ let
 in
 rustPlatform.buildRustPackage {
   pname = program;
-  version = (lib.importTOML ../Cargo.toml).package.version;
+  version = (lib.importTOML ../Cargo.toml).workspace.package.version;
 
   src = lib.fileset.toSource {
     root = ../.;
@@ -23,6 +23,7 @@ rustPlatform.buildRustPackage {
       ../Cargo.lock
       ../policies
       ../src
+      ../crates
       # Cargo.toml names them, so cargo wants to see them.
       ../examples/connect-server
       ../tests/it/main.rs
@@ -30,8 +31,9 @@ rustPlatform.buildRustPackage {
   };
   cargoLock.lockFile = ../Cargo.lock;
 
-  buildNoDefaultFeatures = !operator;
   cargoBuildFlags = [
+    "--package"
+    program
     "--bin"
     program
   ];

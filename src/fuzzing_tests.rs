@@ -1,6 +1,8 @@
 //! Seeds and regressions of the fuzz targets, run without a fuzzer.
 
 use super::*;
+use crate::base::Error;
+use pkeys_bundle::fuzzing::needle::{discreet, each_text};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 

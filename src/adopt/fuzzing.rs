@@ -1,10 +1,10 @@
 //! Fuzzing of rewriting Nix files.
 
 use super::plan::{Adoption, of_tree};
-use crate::fuzzing::each_text;
 use crate::keys::UserKeys;
 use crate::manifest::Manifest;
 use crate::nixfiles::fuzzing::{can_be_shown, each_is_a_part_of, tree_of};
+use pkeys_bundle::fuzzing::needle::each_text;
 
 const MANIFEST: &str = "version = 1\n[hosts.web]\n[hosts.db]\n[users.ann]\nhosts = [\"web\"]\n";
 

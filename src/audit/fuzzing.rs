@@ -1,7 +1,7 @@
 //! Fuzzing of the log, as a merge, an editor or a killed run may have left it.
 
 use super::{Action, Chain, Problem};
-use crate::fuzzing::each;
+use pkeys_bundle::fuzzing::needle::each;
 
 /// Whatever the log is, the next line continues it: nothing is broken by it, and torn and merged ends are mended.
 pub fn audit(bytes: &[u8]) {

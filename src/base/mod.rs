@@ -1,26 +1,12 @@
-//! What everything else stands on: errors with a next step, secret bytes, names, and the one place that writes files.
+//! What everything else of the operator's program stands on: that of `pkeys_bundle::base`, locks, threads and places.
 //!
 //! Imports nothing from the rest of the crate.
 
-pub mod error;
-pub mod files;
-pub mod filter;
-pub mod hidden_line;
-#[cfg(feature = "operator")]
 pub mod lock;
-pub mod masking;
-pub mod name;
-#[cfg(feature = "operator")]
 pub mod parallel;
-#[cfg(feature = "operator")]
 pub mod places;
-pub mod process;
-pub mod secret;
-pub mod unique;
-pub mod usage;
 
-pub use error::{Error, Result};
-pub use filter::printable;
-pub use masking::shown;
-pub use name::{FleetId, HostName, KeyLabel, OperatorName, SecretName, UserName};
-pub use secret::SecretBytes;
+pub use pkeys_bundle::base::*;
+
+#[cfg(test)]
+mod stack_tests;

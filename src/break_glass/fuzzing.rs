@@ -2,7 +2,7 @@
 
 use super::{Anchor, Input, Share, TypedAnchor, combine, parse_input};
 use crate::base::SecretBytes;
-use crate::fuzzing::{discreet, each};
+use pkeys_bundle::fuzzing::needle::{discreet, each};
 
 /// Identities, the sheet's lines and shares: what is taken is the same when it is given again in its whole form, shares
 /// open nothing but the key that they name, and no error repeats what was typed.

@@ -3,7 +3,6 @@
 //! Runs the same code as the commands do, and where they are installed lets `age`, `ssh-keygen` and `tar` open the
 //! result a second time.
 
-use crate::activate::{self, Options, Spec};
 use crate::base::{Error, FleetId, HostName, OperatorName, Result, SecretName, files};
 use crate::cli::args::{Demo, SecretSet};
 use crate::cli::context::Context;
@@ -13,6 +12,7 @@ use crate::grants::{self, Trusted};
 use crate::manifest::{Repository, Selector};
 use crate::operator::{Config, Keys, NewKeys, Terminal, new_identity, new_signing_key};
 use crate::render::{self, Sources};
+use pkeys_activate::{Options, Spec};
 use serde_json::json;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -187,7 +187,7 @@ impl Stage<'_> {
             "templates": { "app.env": { "content": "DATABASE_PASSWORD=@pkeys:db-password@\n" } },
         });
         let spec = Spec::parse(spec.to_string().as_bytes())?;
-        let outcome = activate::install(&spec, &Options { root: Some(root.clone()), ..Options::default() });
+        let outcome = pkeys_activate::install(&spec, &Options { root: Some(root.clone()), ..Options::default() });
         if let Some(problem) = outcome.problems.first().or(outcome.rejected.first()) {
             return Err(Error::new(problem.clone()));
         }

@@ -6,6 +6,7 @@ use crate::cli::context::Context;
 use crate::cli::ui::{Tone, count, error_json};
 use crate::policy::Warnings;
 use crate::push::{self, Options, Pushed};
+use pkeys_bundle::wire::Status;
 use serde_json::{Value, json};
 
 pub(super) fn run(context: &Context, args: &Push) -> Result<bool> {
@@ -40,11 +41,10 @@ pub(super) fn run(context: &Context, args: &Push) -> Result<bool> {
 /// The word for what became of a host.
 fn word(pushed: &Pushed) -> (&'static str, Tone) {
     let Ok(answer) = &pushed.result else { return ("failed", Tone::Bad) };
-    let status = answer.activation.as_ref().map_or("", |activation| activation.status.as_str());
-    match status {
-        "done" if answer.previous == pushed.generation => ("unchanged", Tone::Dim),
-        "done" => ("pushed", Tone::Good),
-        "degraded" => ("degraded", Tone::Warn),
+    match answer.activation.as_ref().map(|activation| activation.status) {
+        Some(Status::Done) if answer.previous == pushed.generation => ("unchanged", Tone::Dim),
+        Some(Status::Done) => ("pushed", Tone::Good),
+        Some(Status::Degraded) => ("degraded", Tone::Warn),
         _ => ("not active", Tone::Bad),
     }
 }

@@ -2,9 +2,9 @@
 
 use super::declared::Tool;
 use super::plan::{Import, of_tree};
-use crate::fuzzing::each_text;
 use crate::manifest::Manifest;
 use crate::nixfiles::fuzzing::{can_be_shown, replaced, tree_of};
+use pkeys_bundle::fuzzing::needle::each_text;
 
 const MANIFEST: &str = "version = 1\n[hosts.web]\n[hosts.db]\n";
 

@@ -4,14 +4,14 @@ use crate::base::{Error, HostName, UserName};
 use crate::bundle::Manifest;
 use crate::inspect::State;
 use crate::keys::AuthorizedLine;
-use crate::remote::{Installed, Report};
+use pkeys_bundle::wire::{Installed, Report};
 use std::collections::BTreeSet;
 
 /// Whether a host is behind or ahead; `None` when it has this generation, or nobody knows.
 pub(super) fn standing(wanted: u64, installed: Option<&Installed>) -> Option<State> {
     match installed {
         None => Some(State::Behind),
-        Some(Installed { secrets: None, authorized_keys }) => authorized_keys.map(|_| State::Behind),
+        Some(Installed { secrets: None, authorized_keys, .. }) => authorized_keys.map(|_| State::Behind),
         Some(Installed { secrets: Some(there), .. }) if *there < wanted => Some(State::Behind),
         Some(Installed { secrets: Some(there), .. }) if *there > wanted => Some(State::Ahead),
         Some(_) => None,

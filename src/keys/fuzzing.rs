@@ -1,7 +1,7 @@
 //! Fuzzing of `keys.toml` and of lines as `authorized_keys` has them.
 
 use super::{AuthorizedLine, UserKeys};
-use crate::fuzzing::{discreet, each_text};
+use pkeys_bundle::fuzzing::needle::{discreet, each_text};
 
 /// What is read is written so that the same is read again, and byte for byte the same is written.
 pub fn keys_toml(bytes: &[u8]) {

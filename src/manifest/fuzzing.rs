@@ -1,7 +1,7 @@
 //! Fuzzing of `pkeys.toml`, which people write.
 
 use super::{Edit, parse};
-use crate::fuzzing::{discreet, each_text};
+use pkeys_bundle::fuzzing::needle::{discreet, each_text};
 
 const HOST: &str = "a-host-that-nobody-has";
 

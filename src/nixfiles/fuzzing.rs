@@ -2,7 +2,7 @@
 
 use super::syntax::binding_path;
 use super::{Changed, Left, NixFile, Tree};
-use crate::fuzzing::one_line;
+use pkeys_bundle::fuzzing::needle::one_line;
 use rnix::SyntaxKind::{TOKEN_COMMENT, TOKEN_WHITESPACE};
 use rnix::ast::AttrpathValue;
 use rowan::ast::AstNode;

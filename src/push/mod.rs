@@ -13,8 +13,9 @@ use crate::grants::Trusted;
 use crate::keys::UserKeys;
 use crate::manifest::Repository;
 use crate::policy::{Gate, Leeway, Warnings, operator_of};
-use crate::remote::{self, Answer, Asked, Target};
+use crate::remote::{self, Asked, Target};
 use crate::render;
+use pkeys_bundle::wire::Received;
 use replace::OnHost;
 use ssh_key::PrivateKey;
 use std::sync::{Mutex, PoisonError};
@@ -29,7 +30,7 @@ pub struct Pushed {
     /// What the policies warn of.
     pub warnings: Warnings,
     /// What the host answered, when it took the bundle.
-    pub result: Result<Answer>,
+    pub result: Result<Received>,
 }
 
 /// How to push.
@@ -148,7 +149,7 @@ fn prepare(
     Ok(Prepared { target, directory, signed, authentic, generation, warnings })
 }
 
-fn send(prepared: &Prepared, on_host: Option<&OnHost>, options: Options) -> Result<Answer> {
+fn send(prepared: &Prepared, on_host: Option<&OnHost>, options: Options) -> Result<Received> {
     let payload = prepared.authentic.payload(&prepared.directory)?;
     let replaces = on_host.map(|on_host| on_host.replaces.as_str());
     let old_format = match (on_host, options.emergency_key) {

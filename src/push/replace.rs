@@ -7,7 +7,7 @@ use crate::base::{Error, HostName, Result};
 use crate::bundle::{FORMAT_2, Manifest, Signed, sha256_hex};
 use crate::grants::{Trusted, has_in_history};
 use crate::manifest::Repository;
-use crate::remote::{Candidate, Report};
+use pkeys_bundle::wire::{Candidate, Report};
 use std::collections::BTreeSet;
 
 /// How many differences an error names.

@@ -2,6 +2,7 @@
 
 use crate::base::Error;
 use crate::remote::ssh;
+use serde_json::Value;
 use std::process::Output;
 
 /// The line with the answer.
@@ -17,5 +18,16 @@ pub(super) fn none(output: &Output) -> Error {
         }
         _ => Error::new(format!("the host gave no answer that pkeys knows: {}", ssh::last_line(&output.stderr)))
             .hint("are pkeys here and pkeys-activate there of the same release, and may this login push?"),
+    }
+}
+
+/// All texts without control characters: they reach terminals.
+pub(super) fn plain(value: Value) -> Value {
+    let text = |text: String| text.chars().filter(|c| !c.is_control()).collect::<String>();
+    match value {
+        Value::String(it) => text(it).into(),
+        Value::Array(all) => all.into_iter().map(plain).collect(),
+        Value::Object(all) => all.into_iter().map(|(name, value)| (text(name), plain(value))).collect(),
+        other => other,
     }
 }

@@ -3,71 +3,12 @@
 use crate::base::{Error, Result};
 use crate::remote::target::Target;
 use crate::remote::{answer, connect};
-use serde::Deserialize;
+use pkeys_bundle::wire::{REPORT_FORMAT, Report};
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::process::Output;
 
 /// What runs on the host; a login that may only push can ask for it too.
 pub(super) const REPORT: &str = "pkeys-activate report";
-
-/// The format that this version knows.
-const FORMAT: &str = "pkeys-report/1";
-
-/// What a host says of itself. Words of the host, without control characters. Fields that this version does not know are
-/// passed over.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Report {
-    /// The version of `pkeys-activate` there.
-    pub version: String,
-    /// The formats of bundles that it takes; older programs do not say.
-    pub formats: Vec<String>,
-    /// Why there is no report.
-    error: Option<String>,
-    /// What to do about that.
-    hint: Option<String>,
-    /// The best bundle that is there and counts.
-    pub candidate: Option<Candidate>,
-    /// Why other bundles do not count.
-    pub rejected: Vec<String>,
-    /// What is installed; `None` when nothing is.
-    pub installed: Option<Installed>,
-    /// Every wanted file, with what is wrong with it.
-    pub files: BTreeMap<String, Vec<String>>,
-    /// What is wrong otherwise.
-    pub problems: Vec<String>,
-    /// The installed lines of each user.
-    pub authorized_keys: BTreeMap<String, Vec<String>>,
-    /// The public halves of the host's identities.
-    pub identities: Vec<String>,
-    /// The states of its units; `None` where they are not known.
-    pub units: Option<BTreeMap<String, String>>,
-}
-
-/// A bundle that is on a host.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Candidate {
-    /// Its generation.
-    pub generation: u64,
-    /// The digest of its payload.
-    pub payload: String,
-    /// The text of its `manifest.json`, as it is: to be verified, not to be shown.
-    pub manifest: String,
-    /// The text of its `manifest.json.sig`.
-    pub signature: String,
-}
-
-/// The generations that are installed, where the host knows them.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Installed {
-    /// Of the secrets.
-    pub secrets: Option<u64>,
-    /// Of the authorized keys.
-    pub authorized_keys: Option<u64>,
-}
 
 /// What a host made of the question.
 #[derive(Clone, Debug)]
@@ -103,7 +44,7 @@ pub fn report(target: &Target) -> Result<Asked> {
 fn parse(output: &Output) -> Result<Asked> {
     let line = answer::line(output);
     let said: Value = serde_json::from_slice(line).unwrap_or_default();
-    if said["format"] != FORMAT {
+    if said["format"] != REPORT_FORMAT {
         return if is_too_old(output.status.code(), line, &said) {
             Ok(Asked::TooOld)
         } else {
@@ -112,7 +53,7 @@ fn parse(output: &Output) -> Result<Asked> {
     }
     let text = |name: &str| said["candidate"][name].as_str().unwrap_or_default().to_owned();
     let (manifest, signature) = (text("manifest"), text("signature"));
-    let mut report: Report = serde_json::from_value(plain(said)).map_err(|_| answer::none(output))?;
+    let mut report: Report = serde_json::from_value(answer::plain(said)).map_err(|_| answer::none(output))?;
     if let Some(candidate) = &mut report.candidate {
         // Byte for byte: they are verified.
         (candidate.manifest, candidate.signature) = (manifest, signature);
@@ -130,17 +71,6 @@ fn parse(output: &Output) -> Result<Asked> {
 fn is_too_old(status: Option<i32>, line: &[u8], said: &Value) -> bool {
     let refuses_the_command_line = status == Some(2) && line.is_empty();
     refuses_the_command_line || said["accepted"] == false && said.get("format").is_none()
-}
-
-/// All texts without control characters: they reach terminals.
-fn plain(value: Value) -> Value {
-    let text = |text: String| text.chars().filter(|c| !c.is_control()).collect::<String>();
-    match value {
-        Value::String(it) => text(it).into(),
-        Value::Array(all) => all.into_iter().map(plain).collect(),
-        Value::Object(all) => all.into_iter().map(|(name, value)| (text(name), plain(value))).collect(),
-        other => other,
-    }
 }
 
 #[cfg(test)]

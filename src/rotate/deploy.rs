@@ -9,6 +9,7 @@ use crate::operator::Keys;
 use crate::policy::{Gate, Leeway};
 use crate::push::{self, Options};
 use crate::render::{self, Sources, State};
+use pkeys_bundle::wire::Status;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What became of each host: what it set apart, or why it has not what it should.
@@ -82,7 +83,7 @@ pub(super) fn deploy(
     })?;
     for one in pushed {
         let installed = one.result.and_then(|answer| match answer.activation {
-            Some(activation) if activation.status == "failed" => {
+            Some(activation) if activation.status == Status::Failed => {
                 Err(Error::new("it took the bundle, and could not install it")
                     .hint(format!("`pkeys push {}` says why", one.host)))
             }

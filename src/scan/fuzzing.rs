@@ -1,7 +1,7 @@
 //! Fuzzing of the scan: it reads whatever is in a repository's history.
 
 use super::content::{Flavour, look};
-use crate::fuzzing::{each, said};
+use pkeys_bundle::fuzzing::needle::{each, said};
 
 /// Finds lie within the text, apart and in order, and what is shown of one repeats no value and stays on its line.
 pub fn scan(bytes: &[u8]) {

@@ -3,7 +3,7 @@
 pub use super::connect::fuzzing::{connect, ssh_key};
 
 use super::{Query, Reference};
-use crate::fuzzing::{discreet, each_text};
+use pkeys_bundle::fuzzing::needle::{discreet, each_text};
 
 /// A reference comes back as it was written.
 pub fn reference(bytes: &[u8]) {

@@ -1,7 +1,7 @@
 //! The host on its worst days: hostile users, a full file system, a real ramfs.
 
 use crate::common::host::{Bundle, Machine};
-use crate::common::{Ran, root, run_command};
+use crate::common::{Ran, activate_binary, root, run_command};
 use serde_json::json;
 use std::os::unix::fs::{chown, symlink};
 use std::path::Path;
@@ -148,7 +148,7 @@ fn a_directory_that_a_user_swaps_for_our_link_is_never_removed() {
 /// Runs a shell script in a mount namespace of its own, in which `/run` and `/var/lib` are empty.
 fn on_a_live_machine(machine: &Machine, script: &str) -> Ran {
     let start = "set -e; mount -t tmpfs none /run; mount -t tmpfs none /var/lib; set +e";
-    let activate = env!("CARGO_BIN_EXE_pkeys-activate");
+    let activate = activate_binary();
     let script = format!("{start}; A={activate}; R={}; {script}", machine.root().display());
     run_command(machine.sandbox.command_of("unshare").args(["-m", "sh", "-c", &script]), b"")
 }

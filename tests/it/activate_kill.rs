@@ -1,7 +1,7 @@
 //! The host's program, killed at every system call that changes something: whole before, whole after, nothing left.
 
 use crate::common::host::{Bundle, Machine};
-use crate::common::{Ran, files_below, root, run_command};
+use crate::common::{Ran, activate_binary, files_below, root, run_command};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -27,7 +27,7 @@ const CHANGING: &[&str] = &[
 fn killed(machine: &Machine, call: &str, number: usize) -> Option<Ran> {
     let mut command = machine.sandbox.command_of("strace");
     command.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e"]);
-    command.arg(format!("inject={call}:signal=KILL:when={number}")).arg(env!("CARGO_BIN_EXE_pkeys-activate"));
+    command.arg(format!("inject={call}:signal=KILL:when={number}")).arg(activate_binary());
     command.args(["install", "--queue-units", "/run/nixos", "--spec"]).arg(machine.root().join("spec.json"));
     let ran = run_command(command.arg("--root").arg(machine.root()), b"");
     (ran.status == 137).then_some(ran)
@@ -187,7 +187,7 @@ fn killed_on_a_live_machine_the_ramfs_is_mounted_once() {
         $2 install --spec $3 >/dev/null; cat /run/pkeys/secrets/a; echo; grep -c ' /run/pkeys.d ramfs ' /proc/self/mounts; ls -A /run | grep pkeys; ls -A /run/pkeys.d | wc -l";
     for call in ["fsopen", "fsmount", "move_mount", "mkdirat", "flock", "symlinkat", "renameat", "fchmod"] {
         let mut command = machine.sandbox.command_of("unshare");
-        command.args(["-m", "sh", "-c", script, "sh", call, env!("CARGO_BIN_EXE_pkeys-activate")]);
+        command.args(["-m", "sh", "-c", script, "sh", call, activate_binary()]);
         let said = run_command(command.arg(at.join("spec.json")), b"").good();
         assert_eq!(said, "new\n1\npkeys\npkeys.d\npkeys.lock\n1\n", "{call}");
     }

@@ -1,7 +1,7 @@
 //! Trouble around an activation: half a bundle, no place to remember, nobody who listens, odd masks, dry runs.
 
 use crate::common::host::{Bundle, Machine};
-use crate::common::{files_below, root, run_command};
+use crate::common::{activate_binary, files_below, root, run_command};
 use serde_json::{Value, json};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Stdio;
@@ -116,7 +116,7 @@ fn directories_on_the_way_are_open_whatever_the_mask() {
     machine.spec(json!({ "secrets": { "a": { "path": "/srv/deep/er/a" } } }));
     let spec = machine.root().join("spec.json");
     let script = "umask 077; exec \"$0\" install --spec \"$1\" --root \"$2\"";
-    let activate = env!("CARGO_BIN_EXE_pkeys-activate");
+    let activate = activate_binary();
     let mut command = machine.sandbox.command_of("sh");
     command.args(["-c", script, activate]).arg(spec).arg(machine.root());
     run_command(&mut command, b"").good();
@@ -130,7 +130,7 @@ fn directories_on_the_way_are_open_whatever_the_mask() {
 fn it_does_its_work_when_nobody_listens() {
     let machine = machine();
     let run = |out: Stdio, err: Stdio| {
-        let mut command = machine.sandbox.command_of(env!("CARGO_BIN_EXE_pkeys-activate"));
+        let mut command = machine.sandbox.command_of(activate_binary());
         command.args(["install", "--spec"]).arg(machine.root().join("spec.json")).arg("--root").arg(machine.root());
         command.stdout(out).stderr(err).status().unwrap().code()
     };
@@ -204,12 +204,7 @@ fn a_kernel_without_landlock_is_named_and_gets_its_secrets() {
     let spec = machine.root().join("spec.json");
     let mut command = machine.sandbox.command_of("strace");
     command.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=landlock_create_ruleset"]);
-    command.args([
-        "-e",
-        "inject=landlock_create_ruleset:error=ENOSYS",
-        env!("CARGO_BIN_EXE_pkeys-activate"),
-        "install",
-    ]);
+    command.args(["-e", "inject=landlock_create_ruleset:error=ENOSYS", activate_binary(), "install"]);
     let ran = run_command(command.arg("--spec").arg(spec).arg("--root").arg(machine.root()), b"");
     assert_eq!(ran.status, 0, "{ran:?}");
     assert!(ran.err.contains("note: not confined beyond its unit: this kernel has no Landlock"), "{ran:?}");

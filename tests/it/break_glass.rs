@@ -2,7 +2,7 @@
 
 use crate::common::fleet;
 use crate::common::page::{anchors, between, rows};
-use crate::common::{Ran, Sandbox, root, run_command};
+use crate::common::{Ran, Sandbox, activate_binary, root, run_command};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -408,7 +408,7 @@ fn a_host_that_lost_its_key_is_brought_back_without_any_operator() {
     )
     .good();
     let install = |more: &[&str], input: &[u8]| {
-        let mut command = other.command_of(env!("CARGO_BIN_EXE_pkeys-activate"));
+        let mut command = other.command_of(activate_binary());
         command.arg("install").arg("--spec").arg(machine.join("spec.json")).arg("--root").arg(&machine);
         run_command(command.args(more), input)
     };

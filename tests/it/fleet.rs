@@ -2,7 +2,7 @@
 //! without losing their secrets. Bundles are made with age, tar and ssh-keygen.
 
 use crate::common::host::{Bundle, Machine};
-use crate::common::{Ran, run_command};
+use crate::common::{Ran, activate_binary, run_command};
 use serde_json::{Value, json};
 
 const PRODUCTION: &str = "00000000000000000000000000000001";
@@ -36,7 +36,7 @@ fn send(machine: &Machine, bundle: &Bundle) -> (Ran, Value) {
     machine.bundle("sent", bundle);
     let mut command = std::process::Command::new("tar");
     let tar = command.arg("-C").arg(machine.root().join("sent")).args(["-c", "."]).output().unwrap().stdout;
-    let mut command = machine.sandbox.command_of(env!("CARGO_BIN_EXE_pkeys-activate"));
+    let mut command = machine.sandbox.command_of(activate_binary());
     command.arg("receive").arg("--spec").arg(machine.root().join("spec.json")).arg("--root").arg(machine.root());
     let ran = run_command(&mut command, &tar);
     let answer = serde_json::from_str(&ran.out).unwrap();

@@ -1,6 +1,6 @@
 //! A bundle is only standard formats: programs that we did not write open it and check it.
 
-use crate::common::{Sandbox, run};
+use crate::common::{Sandbox, activate_binary, run};
 
 /// A repository with one rendered host, and the host's private key.
 fn rendered(sandbox: &Sandbox) -> std::path::PathBuf {
@@ -86,7 +86,7 @@ fn keys_of_every_kind_that_ssh_keygen_makes_sign() {
 /// `pkeys-activate verify` of a bundle, with the signer that `ssh-keygen -Y sign` just signed it with.
 fn verified(sandbox: &Sandbox, bundle: &std::path::Path, signer: &str) -> crate::common::Ran {
     let signer = std::fs::read_to_string(sandbox.path(&format!("{signer}.key.pub"))).unwrap();
-    let mut command = sandbox.command_of(env!("CARGO_BIN_EXE_pkeys-activate"));
+    let mut command = sandbox.command_of(activate_binary());
     command.args(["verify", "--host", "web", "--signer", &signer, "--bundle"]).arg(bundle);
     crate::common::run_command(&mut command, b"")
 }

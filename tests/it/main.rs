@@ -13,6 +13,7 @@ mod activate_trouble;
 mod adopt;
 mod adopt_trouble;
 mod age_vectors;
+mod architecture;
 mod attack;
 mod audit;
 mod break_glass;

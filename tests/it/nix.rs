@@ -4,14 +4,13 @@
 //! options in `docs/nixos.md` must be what comes out, and `UPDATE_EXPECTED=1` makes them so. Without it, they are
 //! still held against the host's program and systemd.
 
-use crate::common::{Ran, files_below, run_command};
+use crate::common::{Ran, activate_binary, files_below, run_command};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const HOSTS: &[&str] = &["minimal", "script", "systemd"];
-const ACTIVATE: &str = env!("CARGO_BIN_EXE_pkeys-activate");
 const START: &str = "<!-- options: made by tests/it/nix.rs -->\n";
 const END: &str = "<!-- end of options -->\n";
 
@@ -143,7 +142,7 @@ fn the_options_in_the_documentation_are_those_of_the_module() {
 fn the_hosts_program_takes_what_the_module_generates() {
     for host in HOSTS {
         let spec = expected(host).join("spec.json");
-        run_command(Command::new(ACTIVATE).arg("check-spec").arg(&spec), b"").good();
+        run_command(Command::new(activate_binary()).arg("check-spec").arg(&spec), b"").good();
         let wanted: Value = serde_json::from_slice(&std::fs::read(&spec).unwrap()).unwrap();
         let machine = tempfile::tempdir().unwrap();
         let under = |path: &str| machine.path().join(path.trim_start_matches('/'));
@@ -157,7 +156,7 @@ fn the_hosts_program_takes_what_the_module_generates() {
         copy("keys/host", under("/etc/ssh/ssh_host_ed25519_key"));
         let mut installed = 0;
         for phase in ["users", "services"] {
-            let mut command = Command::new(ACTIVATE);
+            let mut command = Command::new(activate_binary());
             command.args(["install", "--json", "--phase", phase, "--root"]).arg(machine.path());
             let ran = run_command(command.arg("--spec").arg(&spec), b"");
             let outcome: Value = serde_json::from_str(&ran.out).unwrap();
@@ -182,7 +181,7 @@ fn units(host: &str) -> tempfile::TempDir {
         let text = std::fs::read_to_string(&path).unwrap();
         let program = text.split_whitespace().find_map(|word| word.strip_prefix("ExecStart=/nix/store/"));
         let text = match program {
-            Some(program) => text.replace(&format!("/nix/store/{program}"), ACTIVATE),
+            Some(program) => text.replace(&format!("/nix/store/{program}"), activate_binary()),
             None => text,
         };
         let to = place.path().join(name);
@@ -271,6 +270,15 @@ fn the_unit_is_sandboxed_and_the_program_needs_no_more() {
         capabilities.map(|name| format!(",+{}", name.to_lowercase())).collect::<String>()
     });
     let mut command = Command::new("unshare");
-    command.args(["--mount", "--propagation", "private", "bash", "tests/nix/sandbox.sh", ACTIVATE, &bounds, &looking]);
+    command.args([
+        "--mount",
+        "--propagation",
+        "private",
+        "bash",
+        "tests/nix/sandbox.sh",
+        activate_binary(),
+        &bounds,
+        &looking,
+    ]);
     run_command(command.current_dir(top()), b"").good();
 }

@@ -1,6 +1,6 @@
 //! age plugins: recipients of hosts and operators, and identities on both sides.
 
-use crate::common::{Sandbox, run, run_command};
+use crate::common::{Sandbox, activate_binary, run, run_command};
 use serde_json::json;
 
 /// PATH with the test's plugin, and without.
@@ -49,7 +49,7 @@ fn a_plugins_keys_work_for_operators_and_hosts_and_with_age_itself() {
     std::fs::copy(identity_file, root.join("identity")).unwrap();
     run("cp", &["-r", bundle.to_str().unwrap(), root.join("bundle").to_str().unwrap()], b"").good();
     let install = |path: &str| {
-        let mut command = sandbox.command_of(env!("CARGO_BIN_EXE_pkeys-activate"));
+        let mut command = sandbox.command_of(activate_binary());
         command.arg("install").arg("--spec").arg(root.join("spec.json")).arg("--root").arg(&root);
         run_command(command.env("PATH", path), b"")
     };

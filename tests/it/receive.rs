@@ -1,7 +1,7 @@
 //! `pkeys-activate receive`: what is pushed to a host. Sent with Debian's tar, as a person could do it by hand.
 
 use crate::common::host::{Bundle, Machine};
-use crate::common::{Ran, root, run_command};
+use crate::common::{Ran, activate_binary, root, run_command};
 use serde_json::{Value, json};
 
 /// A machine whose system has generation 1; later ones are made at `sent`.
@@ -23,7 +23,7 @@ fn tar(machine: &Machine) -> Vec<u8> {
 /// Sends bytes; the answer must be one line of JSON.
 #[track_caller]
 fn send(machine: &Machine, bytes: &[u8], more: &[&str]) -> (Ran, Value) {
-    let mut command = machine.sandbox.command_of(env!("CARGO_BIN_EXE_pkeys-activate"));
+    let mut command = machine.sandbox.command_of(activate_binary());
     command.arg("receive").arg("--spec").arg(machine.root().join("spec.json")).arg("--root").arg(machine.root());
     let ran = run_command(command.args(more), bytes);
     assert_eq!(ran.out.lines().count(), 1, "{ran:?}");
@@ -193,7 +193,7 @@ fn killed_at_every_step_the_stored_bundle_is_the_old_or_the_new_one() {
             let mut command = machine.sandbox.command_of("strace");
             command.args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={call}"), "-e"]);
             command.arg(format!("inject={call}:signal=KILL:when={number}"));
-            command.args([env!("CARGO_BIN_EXE_pkeys-activate"), "receive", "--spec"]);
+            command.args([activate_binary(), "receive", "--spec"]);
             command.arg(machine.root().join("spec.json")).arg("--root").arg(machine.root());
             let ran = run_command(&mut command, &bytes);
             // A boot now finds a whole bundle.
@@ -227,7 +227,7 @@ fn a_full_disk_keeps_the_old_bundle() {
     std::fs::write(machine.sandbox.path("sent.tar"), tar(&machine)).unwrap();
     let script = "set -e; mkdir -p $R/var/lib/pkeys; mount -t tmpfs -o size=100k none $R/var/lib/pkeys; set +e; \
         $A receive --spec $R/spec.json --root $R < $R/../sent.tar; ls -A $R/var/lib/pkeys";
-    let script = format!("A={}; R={}; {script}", env!("CARGO_BIN_EXE_pkeys-activate"), machine.root().display());
+    let script = format!("A={}; R={}; {script}", activate_binary(), machine.root().display());
     let ran = run_command(machine.sandbox.command_of("unshare").args(["-m", "sh", "-c", &script]), b"");
     let (answer, left) = ran.out.split_once('\n').unwrap();
     assert!(answer.contains("no space left on the device"), "{ran:?}");
@@ -245,14 +245,14 @@ fn a_login_that_may_only_push_reaches_it_through_a_socket() {
         scope.spawn(|| {
             // As a socket unit of systemd with Accept=yes does.
             let (stream, _) = listener.accept().unwrap();
-            let mut command = machine.sandbox.command_of(env!("CARGO_BIN_EXE_pkeys-activate"));
+            let mut command = machine.sandbox.command_of(activate_binary());
             command.arg("receive").arg("--spec").arg(machine.root().join("spec.json"));
             command.arg("--root").arg(machine.root());
             let (input, output) = (stream.try_clone().unwrap(), stream);
             let fd = |stream| std::process::Stdio::from(std::os::fd::OwnedFd::from(stream));
             command.stdin(fd(input)).stdout(fd(output)).status().unwrap();
         });
-        let mut command = machine.sandbox.command_of(env!("CARGO_BIN_EXE_pkeys-activate"));
+        let mut command = machine.sandbox.command_of(activate_binary());
         let ran = run_command(command.arg("forward").arg("--socket").arg(&socket), &bytes);
         let answer: Value = serde_json::from_str(&ran.good()).unwrap();
         assert_eq!(answer["accepted"], true, "{answer}");

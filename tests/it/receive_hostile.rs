@@ -1,13 +1,11 @@
 //! `pkeys-activate receive` against senders that are hostile, silent or slow, and against other users of the host.
 
 use crate::common::host::{Bundle, Machine};
-use crate::common::{Ran, root, run_command};
+use crate::common::{Ran, activate_binary, root, run_command};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Child, Command, Stdio};
-
-const ACTIVATE: &str = env!("CARGO_BIN_EXE_pkeys-activate");
 
 fn machine() -> Machine {
     let machine = Machine::new();
@@ -19,7 +17,7 @@ fn machine() -> Machine {
 }
 
 fn receive(machine: &Machine, more: &[&str]) -> Command {
-    let mut command = machine.sandbox.command_of(ACTIVATE);
+    let mut command = machine.sandbox.command_of(activate_binary());
     command.arg("receive").arg("--spec").arg(machine.root().join("spec.json")).arg("--root").arg(machine.root());
     command.args(more);
     command
@@ -41,6 +39,7 @@ fn whatever_is_sent_little_memory_is_used() {
     let machine = machine();
     // Sent as it is made: GNU's long name, its long link and a pax header that claim 3 GiB and hold as much as is taken,
     // each before a good bundle; then an archive that never ends.
+    let activate = activate_binary();
     let script = r#"
 import sys, threading
 def header(kind, size):
@@ -66,7 +65,7 @@ except BrokenPipeError:
     for kind in ["L", "K", "x", "g", "5", "0"] {
         // 400 MB, locked as its memory is, is far from 3 GiB, and more than a host needs.
         let lines = format!(
-            "ulimit -v 400000; python3 -c \"$0\" {kind} 2>/dev/null | {ACTIVATE} receive --spec {root}/spec.json --root {root}",
+            "ulimit -v 400000; python3 -c \"$0\" {kind} 2>/dev/null | {activate} receive --spec {root}/spec.json --root {root}",
             root = machine.root().display()
         );
         let ran = run_command(machine.sandbox.command_of("bash").args(["-c", &lines, script]), b"");
@@ -137,7 +136,7 @@ fn silent_connections_end_and_do_not_keep_a_push_out() {
         assert!(out.contains("the sender was silent for too long"), "{out}");
         assert_eq!(child.wait().unwrap().code(), Some(1));
     }
-    let mut forward = machine.sandbox.command_of(ACTIVATE);
+    let mut forward = machine.sandbox.command_of(activate_binary());
     forward.arg("forward").arg("--socket").arg(&socket);
     std::thread::scope(|scope| {
         scope.spawn(|| on_socket(&machine, listener.accept().unwrap().0, &[]).wait().unwrap());
@@ -151,7 +150,7 @@ fn an_answer_that_comes_early_reaches_a_sender_that_stays() {
     let machine = machine();
     let socket = machine.sandbox.path("socket");
     let listener = UnixListener::bind(&socket).unwrap();
-    let mut forward = machine.sandbox.command_of(ACTIVATE);
+    let mut forward = machine.sandbox.command_of(activate_binary());
     forward.arg("forward").arg("--socket").arg(&socket).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut forward = forward.spawn().unwrap();
     // Its standard input stays open.
@@ -163,7 +162,7 @@ fn an_answer_that_comes_early_reaches_a_sender_that_stays() {
     assert!(forward.wait().unwrap().success());
     drop(keep);
     // A connection that systemd closes at once, because all places are taken.
-    let mut forward = machine.sandbox.command_of(ACTIVATE);
+    let mut forward = machine.sandbox.command_of(activate_binary());
     forward.arg("forward").arg("--socket").arg(&socket);
     std::thread::scope(|scope| {
         scope.spawn(|| drop(listener.accept().unwrap()));
@@ -201,7 +200,7 @@ fn another_user_of_the_host_cannot_block_a_push() {
     assert!(!open.contains(&"run/pkeys.lock"), "{open:?}");
     let bytes = tar(&machine, &["-c", "."]);
     let mut command = machine.sandbox.command_of("timeout");
-    command.args(["60", ACTIVATE, "receive", "--spec"]).arg(machine.root().join("spec.json"));
+    command.args(["60", activate_binary(), "receive", "--spec"]).arg(machine.root().join("spec.json"));
     let ran = run_command(command.arg("--root").arg(machine.root()), &bytes);
     assert_eq!(answer(&ran)["accepted"], true, "{ran:?}");
     for (_, _, mut child) in held {

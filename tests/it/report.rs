@@ -1,14 +1,12 @@
 //! `pkeys-activate report`: what a host says of itself, and that it changes nothing.
 
 use crate::common::host::{Bundle, Machine};
-use crate::common::{Ran, root, run_command};
+use crate::common::{Ran, activate_binary, root, run_command};
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
-
-const ACTIVATE: &str = env!("CARGO_BIN_EXE_pkeys-activate");
 
 fn machine() -> Machine {
     let machine = Machine::new();
@@ -30,7 +28,7 @@ fn said(ran: Ran) -> Value {
 }
 
 fn report(machine: &Machine) -> Value {
-    let mut command = machine.sandbox.command_of(ACTIVATE);
+    let mut command = machine.sandbox.command_of(activate_binary());
     said(run_command(command.arg("report").args(place(machine)), b""))
 }
 
@@ -137,7 +135,7 @@ fn a_host_without_a_trusted_bundle_says_which_signer_it_saw() {
 
 /// What a forced command lets a login do.
 fn login(machine: &Machine, forced: &[&str], asked: &str, input: &[u8]) -> Ran {
-    let mut command = machine.sandbox.command_of(ACTIVATE);
+    let mut command = machine.sandbox.command_of(activate_binary());
     run_command(command.args(forced).env("SSH_ORIGINAL_COMMAND", asked), input)
 }
 
@@ -167,7 +165,7 @@ fn the_login_reaches_it_through_a_socket_of_its_own() {
             // As the socket unit of systemd with Accept=yes does.
             let (stream, _) = listeners[1].accept().unwrap();
             let fd = |stream| Stdio::from(std::os::fd::OwnedFd::from(stream));
-            let mut command = machine.sandbox.command_of(ACTIVATE);
+            let mut command = machine.sandbox.command_of(activate_binary());
             command.arg("report").args(place(&machine));
             command.stdin(fd(stream.try_clone().unwrap())).stdout(fd(stream)).status().unwrap();
         });
@@ -198,7 +196,8 @@ fn on_a_live_machine_systemd_is_asked_for_the_units() {
     let spec = machine.root().join("spec.json");
     let lines = "set -e; mount -t tmpfs none /run; $A install --spec $S >/dev/null; $A report --spec $S; \
         PATH=$P:$PATH; $A report --spec $S";
-    let lines = format!("A={ACTIVATE}; S={}; P={}; {lines}", spec.display(), script.parent().unwrap().display());
+    let activate = activate_binary();
+    let lines = format!("A={activate}; S={}; P={}; {lines}", spec.display(), script.parent().unwrap().display());
     // Without systemctl first: that is no error.
     let mut command = machine.sandbox.command_of("unshare");
     let out = run_command(command.args(["--mount", "--propagation", "private", "sh", "-c", &lines]), b"").good();

@@ -2,7 +2,7 @@
 
 use crate::common::fleet::Fleet;
 use crate::common::sshd::{Sshd, free_port};
-use crate::common::{Ran, root, run_command};
+use crate::common::{Ran, activate_binary, root, run_command};
 use std::path::PathBuf;
 
 /// Hosts on which root's key `laptop` is authorized; gives its private file.
@@ -129,7 +129,7 @@ fn many_hosts_rotate_together_in_little_memory() {
             std::fs::copy(fleet.root("h0").join("etc/host.key"), root.join("etc/host.key")).unwrap();
         }
         fleet.spec(name, serde_json::json!({}));
-        let (activate, root) = (env!("CARGO_BIN_EXE_pkeys-activate"), root.display());
+        let (activate, root) = (activate_binary(), root.display());
         push += &format!("restrict,command=\"{activate} receive --spec {root}/spec.json --root {root}\" {public}");
         config += &format!("Host {name}\n  Port {port}\n  IdentityFile {}\n", key.display());
         keys += &format!(" {root}/run/pkeys/authorized_keys/%u");

@@ -5,8 +5,8 @@ use super::model::{Item, Overview, Raw, Refusal, Text, Vault, is_put_away};
 use super::resolve::{self, Found};
 use super::{Address, key_item, problem, sshkey, value};
 use crate::base::SecretBytes;
-use crate::fuzzing::{NEEDLE, discreet, each, one_line, said};
 use crate::source::{Query, Reference};
+use pkeys_bundle::fuzzing::needle::{NEEDLE, discreet, each, one_line, said};
 use serde::Deserialize;
 
 /// Vaults, lists of items, items and refusals. No value is ever in an error; names that a server sends are made fit for a

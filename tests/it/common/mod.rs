@@ -89,10 +89,16 @@ pub fn pkeys_binary() -> &'static str {
 
 pub fn activate_binary() -> &'static str {
     static PROGRAM: OnceLock<String> = OnceLock::new();
-    PROGRAM.get_or_init(|| program("pkeys-activate", env!("CARGO_BIN_EXE_pkeys-activate")))
+    PROGRAM.get_or_init(|| program("pkeys-activate", &beside("pkeys-activate")))
 }
 
-/// The program of another build where `PKEYS_TEST_PROGRAMS` names the directory with it, else the one built for the tests.
+/// The program of another crate of this workspace, which is built into the same directory.
+fn beside(name: &str) -> String {
+    let program = Path::new(env!("CARGO_BIN_EXE_pkeys")).with_file_name(name);
+    assert!(program.exists(), "{} is missing: run `cargo build` first", program.display());
+    program.into_os_string().into_string().unwrap()
+}
+
 fn program(name: &str, built: &str) -> String {
     let Some(directory) = std::env::var_os("PKEYS_TEST_PROGRAMS") else { return built.to_owned() };
     let program = std::fs::canonicalize(PathBuf::from(directory).join(name));

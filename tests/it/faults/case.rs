@@ -4,7 +4,7 @@ use super::inject::{Call, Fault};
 use super::plan;
 use super::state::{State, is_unsigned, plain};
 use super::world::World;
-use crate::common::{Ran, files_below, pkeys_binary};
+use crate::common::{Ran, activate_binary, files_below, pkeys_binary};
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -70,7 +70,7 @@ impl Case {
             word.replace("{key}", key.trim())
         };
         let arguments = command.split(' ').map(word).collect();
-        let program = if self.host { env!("CARGO_BIN_EXE_pkeys-activate") } else { pkeys_binary() };
+        let program = if self.host { activate_binary() } else { pkeys_binary() };
         Call { world, program, arguments, input: (self.input)(world) }
     }
 

@@ -4,7 +4,7 @@ mod mixture;
 mod typage;
 
 use crate::common::page::{between, rows};
-use crate::common::{Sandbox, run_command};
+use crate::common::{Sandbox, activate_binary, run_command};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use typage::{age, host, typage, typed};
@@ -51,7 +51,7 @@ fn a_post_quantum_host_and_break_glass_go_from_end_to_end() {
     });
     std::fs::write(&spec, said.to_string()).unwrap();
     let install = |sandbox: &Sandbox| {
-        let mut activate = sandbox.command_of(env!("CARGO_BIN_EXE_pkeys-activate"));
+        let mut activate = sandbox.command_of(activate_binary());
         run_command(activate.args(["install", "--spec"]).arg(&spec).arg("--root").arg(&root), b"")
     };
     install(&sandbox).good();

@@ -1,7 +1,7 @@
 //! What age 1.3 does, by typage; and hosts with post-quantum identities.
 
 use crate::common::page::rows;
-use crate::common::{Ran, Sandbox, run_command};
+use crate::common::{Ran, Sandbox, activate_binary, run_command};
 use std::path::{Path, PathBuf};
 
 /// The directory of typage; panics with what to do when it is not there.
@@ -22,7 +22,7 @@ pub fn age(sandbox: &Sandbox, arguments: &[&str], input: &[u8]) -> Ran {
 /// A host whose identity its own program made; gives the identity's file.
 pub fn host(sandbox: &Sandbox, name: &str) -> PathBuf {
     let file = sandbox.path(&format!("{name}/var/lib/pkeys-identity/key"));
-    let mut make = sandbox.command_of(env!("CARGO_BIN_EXE_pkeys-activate"));
+    let mut make = sandbox.command_of(activate_binary());
     let recipient = run_command(make.arg("make-identity").arg(&file), b"").good();
     assert!(recipient.starts_with("age1pq1"), "{recipient}");
     assert_eq!(age(sandbox, &["-y", file.to_str().unwrap()], b"").good(), recipient);
