@@ -140,11 +140,10 @@ pub fn as_seen(repository: &Repository, manifest: &BundleManifest, sha256: Strin
 pub(super) fn is_in_force(repository: &Repository, trusted: Option<&Trusted>, claim: &Claim) -> Result<bool> {
     let Some(host) = claim.host() else { return Ok(repository.pins()?.accepts(claim)) };
     let known = trusted.map(|trusted| Known::of(repository, trusted, host)).transpose()?;
-    if known.as_ref().is_some_and(|known| known.granted().contains(claim)) {
-        return Ok(true);
-    }
     let newest = newest_of(repository, host, known.as_ref())?;
-    Ok(repository.pins()?.accepts_while(claim, newest))
+    let pins = repository.pins()?;
+    let is_granted = known.is_some_and(|known| known.granted().contains(claim)) && !pins.has_taken_back(claim, newest);
+    Ok(is_granted || pins.accepts_while(claim, newest))
 }
 
 /// The recipients of a host in `pkeys.toml` that are in force: granted by the newest bundle, or accepted since. Those that a

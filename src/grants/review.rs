@@ -4,12 +4,12 @@ use super::accept::newest_of;
 use super::accepted::Trusted;
 use super::claims::{of_fleet, of_host};
 use super::known::Known;
-use super::statement;
+use super::{statement, words};
 use crate::base::{HostName, Result};
 use crate::keys::UserKeys;
 use crate::manifest::Repository;
 use crate::source::Reference;
-use crate::trust::Claim;
+use crate::trust::{Claim, Word};
 use std::collections::BTreeSet;
 
 /// The claims about the fleet and about these hosts that were not accepted, sorted: first those of the fleet.
@@ -66,5 +66,11 @@ pub fn unaccepted_of_host(
     let newest = newest_of(repository, host, known)?;
     let pins = repository.pins()?;
     let claims = of_host(repository.manifest(), keys, host).into_iter();
-    Ok(claims.filter(|claim| !granted.contains(claim) && !pins.accepts_while(claim, newest)).collect())
+    let is_granted = |claim: &Claim| granted.contains(claim) && !pins.has_taken_back(claim, newest);
+    // Where the newest bundle is this machine's own and not in this checkout, or of another branch: what its own commands
+    // wrote is in it, or was to be.
+    let rendered = pins.has_rendered(host, newest);
+    let knows = |word: &Word| pins.knows(word);
+    let is_own = |claim: &Claim| rendered && words::follows(claim, repository.manifest(), keys, &knows);
+    Ok(claims.filter(|claim| !is_granted(claim) && !pins.accepts_while(claim, newest) && !is_own(claim)).collect())
 }

@@ -116,7 +116,7 @@ impl Change {
 
     /// Forgets what is gone, once it is gone.
     fn forget(&self, repository: &Repository) -> Result<()> {
-        repository.pins()?.forget(&self.gone, &self.gone_words)
+        repository.pins()?.take_back(&self.gone, &self.gone_words)
     }
 }
 

@@ -12,6 +12,7 @@ pub(super) fn of_repository(manifest: &Manifest, keys: &UserKeys) -> BTreeSet<Wo
     let mut words = BTreeSet::new();
     for (host, settings) in &manifest.hosts {
         words.extend(settings.tags.iter().map(|tag| Word::Tag { host: host.clone(), tag: tag.clone() }));
+        words.extend(manifest.recipient_ids(host).into_iter().map(|recipient| recipient_word(host, &recipient)));
         let next = manifest.host_key_for(host);
         words.extend(next.map(|next| Word::HostKey { host: host.clone(), reference: next.to_string() }));
     }
@@ -33,8 +34,7 @@ pub(super) fn of_repository(manifest: &Manifest, keys: &UserKeys) -> BTreeSet<Wo
     words
 }
 
-/// Whether a claim that a repository makes about a host follows from entries that are all known. A recipient is an entry of
-/// its own.
+/// Whether a claim that a repository makes about a host follows from entries that are all known.
 pub(super) fn follows(claim: &Claim, manifest: &Manifest, keys: &UserKeys, knows: &dyn Fn(&Word) -> bool) -> bool {
     let Some((host, settings)) = claim.host().and_then(|host| manifest.hosts.get_key_value(host)) else { return true };
     let selects = |selector: &Selector| selects(host, settings, selector, knows);
@@ -59,8 +59,13 @@ pub(super) fn follows(claim: &Claim, manifest: &Manifest, keys: &UserKeys, knows
                 && hosts.iter().any(|selector| knows(&word(selector)) && selects(selector))
                 && keys.of(user).any(is_here)
         }
+        Claim::Recipient { recipient, .. } => knows(&recipient_word(host, recipient)),
         _ => true,
     }
+}
+
+fn recipient_word(host: &HostName, recipient: &str) -> Word {
+    Word::Recipient { host: host.clone(), recipient: recipient.to_owned() }
 }
 
 /// Whether a selector selects a host, by a tag only if it is known who gave the tag to the host.

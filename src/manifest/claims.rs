@@ -48,10 +48,7 @@ impl Manifest {
 
     /// What a host gets, but for users' keys.
     pub fn host_claims(&self, host: &HostName) -> Vec<Claim> {
-        let Some(settings) = self.hosts.get(host) else { return Vec::new() };
-        // A break-glass recipient that stands here, too, is accepted as such.
-        let break_glass = self.break_glass_ids();
-        let own = settings.recipients.iter().filter_map(|key| recipient_id(key)).filter(|id| !break_glass.contains(id));
+        let own = self.recipient_ids(host).into_iter();
         let mut claims: Vec<_> = own.map(|recipient| Claim::Recipient { host: host.clone(), recipient }).collect();
         let new_key = self.host_key_for(host).and_then(|key| Some((SecretName::new(NEW_HOST_KEY).ok()?, key, None)));
         let secrets = self.secrets_of(host).map(|(name, secret)| (name.clone(), &secret.from, secret.source.clone()));
@@ -62,6 +59,13 @@ impl Manifest {
             source,
         }));
         claims
+    }
+
+    /// A host's own recipients as bundles name them. A break-glass recipient that stands there, too, is accepted as such.
+    pub fn recipient_ids(&self, host: &HostName) -> BTreeSet<String> {
+        let Some(settings) = self.hosts.get(host) else { return BTreeSet::new() };
+        let break_glass = self.break_glass_ids();
+        settings.recipients.iter().filter_map(|key| recipient_id(key)).filter(|id| !break_glass.contains(id)).collect()
     }
 
     /// The vault that a reference reads.

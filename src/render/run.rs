@@ -88,8 +88,11 @@ fn settle(repository: &Repository, plans: &[HostPlan], written: Vec<Bundle>) -> 
     let there = plans.iter().filter_map(|plan| Some((plan, plan.accepted.as_ref()?, plan.sha256.clone()?)));
     let there =
         there.map(|(plan, accepted, sha256)| grants::as_seen(repository, &accepted.manifest, sha256, plan.highest));
+    let rendered: Vec<_> = written.iter().map(|bundle| (bundle.host.clone(), bundle.generation)).collect();
     let bundles = there.chain(written.into_iter().map(Ok)).collect::<Result<Vec<_>>>()?;
-    repository.pins()?.settle(&bundles)
+    let mut pins = repository.pins()?;
+    pins.settle(&bundles)?;
+    pins.note_rendered(&rendered)
 }
 
 /// Refuses a host that would get something that nobody has accepted.

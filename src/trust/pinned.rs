@@ -72,6 +72,12 @@ pub(super) struct Seen {
     /// Accepted, and not in a bundle yet.
     #[serde(default, skip_serializing_if = "Pending::is_empty")]
     pub pending: Pending,
+    /// The generation that this machine rendered last.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub rendered: u64,
+    /// What a command of this machine took back, and the newest bundle may still grant.
+    #[serde(default, skip_serializing_if = "Pending::is_empty")]
+    pub taken_back: Pending,
 }
 
 /// Claims about a host that were accepted while its newest known bundle had this generation. A newer bundle has them, or was
@@ -81,6 +87,11 @@ pub(super) struct Seen {
 pub(super) struct Pending {
     pub since: u64,
     pub claims: BTreeSet<Claim>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Pending {
@@ -131,6 +142,24 @@ impl Pinned {
             seen.pending = Pending { since: newest, claims: BTreeSet::new() };
         }
         seen.pending.claims.insert(claim.clone());
+        seen.taken_back.claims.remove(claim);
+    }
+
+    /// Forgets a claim that a command of this machine takes back, and until the next bundle what the newest one says of it.
+    pub fn take_back(&mut self, claim: &Claim) {
+        self.forget(claim);
+        let Some(host) = claim.host() else { return };
+        let seen = self.hosts.entry(host.clone()).or_default();
+        if seen.taken_back.since < seen.generation {
+            seen.taken_back = Pending { since: seen.generation, claims: BTreeSet::new() };
+        }
+        seen.taken_back.claims.insert(claim.clone());
+    }
+
+    /// Whether a claim about a host was taken back since its newest bundle.
+    pub fn has_taken_back(&self, claim: &Claim, newest: u64) -> bool {
+        let seen = claim.host().and_then(|host| self.hosts.get(host));
+        seen.is_some_and(|seen| seen.taken_back.since >= newest && seen.taken_back.claims.contains(claim))
     }
 
     pub fn forget(&mut self, claim: &Claim) {
@@ -161,6 +190,9 @@ impl Pinned {
         }
         let seen = self.hosts.entry(bundle.host.clone()).or_default();
         seen.note(bundle.generation, Some(&bundle.sha256));
+        if seen.taken_back.since < bundle.generation {
+            seen.taken_back = Pending::default();
+        }
         let Pending { since, claims } = &mut seen.pending;
         if *since >= bundle.before {
             claims.retain(|claim| !bundle.granted.contains(claim));
@@ -180,6 +212,7 @@ impl Pinned {
                     && seen.manifests.contains(&bundle.sha256)
                     && seen.pending.claims.is_disjoint(&bundle.granted)
                     && (seen.pending.is_empty() || seen.pending.since >= bundle.generation)
+                    && (seen.taken_back.is_empty() || seen.taken_back.since >= bundle.generation)
             })
     }
 }
@@ -224,6 +257,21 @@ mod tests {
         assert!(!pins.accepts(&claim("a"), 5));
         pins.accept(&claim("b"), 5);
         assert!(pins.accepts(&claim("b"), 5) && !pins.accepts(&claim("a"), 5));
+    }
+
+    #[test]
+    fn what_was_taken_back_stays_so_until_the_next_bundle() {
+        let mut pins = Pinned::new(FleetId::random());
+        pins.settle(&bundle(0, 3, &[]));
+        pins.take_back(&claim("a"));
+        assert!(pins.has_taken_back(&claim("a"), 3) && !pins.has_taken_back(&claim("b"), 3));
+        pins.settle(&bundle(3, 3, &[]));
+        assert!(pins.has_taken_back(&claim("a"), 3), "the same bundle");
+        pins.accept(&claim("a"), 3);
+        assert!(!pins.has_taken_back(&claim("a"), 3) && pins.accepts(&claim("a"), 3));
+        pins.take_back(&claim("a"));
+        pins.settle(&bundle(3, 4, &[]));
+        assert!(!pins.has_taken_back(&claim("a"), 4) && !pins.accepts(&claim("a"), 4));
     }
 
     #[test]

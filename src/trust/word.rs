@@ -18,6 +18,13 @@ pub enum Word {
         /// Its tag.
         tag: String,
     },
+    /// A host has a recipient.
+    Recipient {
+        /// The host.
+        host: HostName,
+        /// [`crate::bundle::Recipient::id`]
+        recipient: String,
+    },
     /// The private half of a host's next key is read there.
     HostKey {
         /// The host.
@@ -80,6 +87,7 @@ impl fmt::Display for Word {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tag { host, tag } => write!(f, "+ tag {tag} of {host}"),
+            Self::Recipient { host, recipient } => write!(f, "+ recipient {recipient} of {host}"),
             Self::HostKey { host, reference } => write!(f, "+ next host key of {host} from {reference}"),
             Self::From { secret, reference, source: None } => write!(f, "+ secret {secret} from {reference}"),
             Self::From { secret, reference, source: Some(source) } => {

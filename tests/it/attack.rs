@@ -310,7 +310,6 @@ fn what_waits_on_another_branch_is_not_forgotten() {
 }
 
 #[test]
-#[ignore = "not mended: of two own bundles the later one decides, and spends what the other granted"]
 fn what_one_operator_rendered_on_two_branches_can_be_merged() {
     two_branches().pkeys(&["render"]).good();
 }
@@ -350,7 +349,6 @@ fn a_value_that_was_replaced_before_it_was_rendered_does_not_come_back() {
 }
 
 #[test]
-#[ignore = "not mended: the newest bundle grants it still"]
 fn a_key_that_was_just_removed_does_not_come_back_by_an_old_bundle() {
     let sandbox = Sandbox::new();
     sandbox.host("web", &[]);
@@ -385,7 +383,6 @@ fn an_older_branch_of_ones_own_can_be_rendered() {
 }
 
 #[test]
-#[ignore = "not mended: the pins do not know what the newest bundle granted"]
 fn a_render_that_was_thrown_away_can_be_done_again() {
     let sandbox = Sandbox::new();
     sandbox.host("web", &[]);
