@@ -2,7 +2,7 @@
 //!
 //! The only room that touches a host's file system. Stands on `pkeys-bundle`. Decides first (`candidates`,
 //! `contents`: what each file will be), then acts (`generation`, `links`). All paths are reached through opened
-//! directories (`tree`). Prints nothing: what happened is data ([`Outcome`]).
+//! directories (`tree`). Prints nothing: what happened is data ([`pkeys_bundle::wire::Outcome`]).
 
 #![cfg_attr(not(test), deny(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr))]
 
