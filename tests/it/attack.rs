@@ -1,43 +1,13 @@
 //! Attacks of somebody who can commit: what a command finds in the repository is not taken for what it made itself.
 
+use crate::common::committer::{commit, copy, edit, other, text};
 use crate::common::fleet::Fleet;
-use crate::common::{Ran, Sandbox, root, run, run_command};
-use std::path::Path;
-
-fn text(sandbox: &Sandbox, name: &str) -> String {
-    String::from_utf8(sandbox.read(name)).unwrap()
-}
-
-/// Writes a file as a committer would: nothing is accepted.
-fn commit(sandbox: &Sandbox, name: &str, text: impl AsRef<[u8]>) {
-    let path = sandbox.repo().join(name);
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(path, text).unwrap();
-}
-
-fn edit(sandbox: &Sandbox, from: &str, to: &str) {
-    let old = text(sandbox, "pkeys.toml");
-    assert!(old.contains(from), "{from} in {old}");
-    commit(sandbox, "pkeys.toml", old.replacen(from, to, 1));
-}
+use crate::common::{Sandbox, root, run, run_command};
 
 fn entry(user: &str, label: &str, public: &str) -> String {
     format!(
         "version = 1\n[[key]]\nuser = \"{user}\"\nlabel = \"{label}\"\nstate = \"active\"\npublic = \"{public}\"\nadded = 2026-01-01\n"
     )
-}
-
-/// pkeys of another person, on another machine, in a repository.
-fn other(sandbox: &Sandbox, name: &str, repository: &Path, arguments: &[&str], input: &[u8]) -> Ran {
-    let mut command = sandbox.command();
-    command.env("PKEYS_CONFIG_DIR", sandbox.path(&format!("{name}-config")));
-    command.env("PKEYS_STATE_DIR", sandbox.path(&format!("{name}-state")));
-    run_command(command.current_dir(repository).args(arguments), input)
-}
-
-fn copy(from: &Path, to: &Path) {
-    let _ = std::fs::remove_dir_all(to);
-    run("cp", &["-a", from.to_str().unwrap(), to.to_str().unwrap()], b"").good();
 }
 
 fn git(sandbox: &Sandbox, arguments: &[&str]) -> String {

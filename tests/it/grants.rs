@@ -1,41 +1,18 @@
 //! What a committer prepares and an operator's own command would take along: nothing of it is accepted unseen, and what the
 //! operator alone has written is never asked about.
 
-use crate::common::{Ran, Sandbox, run, run_command};
-use std::path::Path;
-
-fn text(sandbox: &Sandbox, name: &str) -> String {
-    String::from_utf8(sandbox.read(name)).unwrap()
-}
-
-/// Writes a file as a committer would: nothing is accepted.
-fn commit(sandbox: &Sandbox, name: &str, text: impl AsRef<[u8]>) {
-    std::fs::write(sandbox.repo().join(name), text).unwrap();
-}
+use crate::common::committer::{commit, copy, edit, other, text};
+use crate::common::{Sandbox, run, run_command};
 
 fn append(sandbox: &Sandbox, name: &str, more: &str) {
     let old = std::fs::read_to_string(sandbox.repo().join(name)).unwrap_or_else(|_| "version = 1\n".into());
     commit(sandbox, name, format!("{old}\n{more}\n"));
 }
 
-fn edit(sandbox: &Sandbox, from: &str, to: &str) {
-    let old = text(sandbox, "pkeys.toml");
-    assert!(old.contains(from), "{from} in {old}");
-    commit(sandbox, "pkeys.toml", old.replacen(from, to, 1));
-}
-
 fn entry(user: &str, label: &str, public: &str, more: &str) -> String {
     format!(
         "[[key]]\nuser = \"{user}\"\nlabel = \"{label}\"\nstate = \"active\"\npublic = \"{public}\"\nadded = 2026-01-01\n{more}\n"
     )
-}
-
-/// pkeys of another person, on another machine, in a repository.
-fn other(sandbox: &Sandbox, name: &str, repository: &Path, arguments: &[&str], input: &[u8]) -> Ran {
-    let mut command = sandbox.command();
-    command.env("PKEYS_CONFIG_DIR", sandbox.path(&format!("{name}-config")));
-    command.env("PKEYS_STATE_DIR", sandbox.path(&format!("{name}-state")));
-    run_command(command.current_dir(repository).args(arguments), input)
 }
 
 /// Demands that a render names these and refuses, and that nothing else is new.
@@ -145,10 +122,6 @@ fn what_another_machine_took_back_does_not_return_by_what_this_one_had_accepted(
     sandbox.pkeys(&["render"]).good();
     sandbox.manifest(text(&sandbox, "pkeys.toml") + "\n[users.root]\nhosts = [\"*\"]\n");
     let theirs = sandbox.path("theirs");
-    let copy = |from: &Path, to: &Path| {
-        let _ = std::fs::remove_dir_all(to);
-        run("cp", &["-r", from.to_str().unwrap(), to.to_str().unwrap()], b"").good();
-    };
     copy(&sandbox.path("config"), &sandbox.path("bob-config"));
     // Here a key is added, and there the bundle with it is made.
     let (_, key) = sandbox.ssh_key("lost", "ed25519");

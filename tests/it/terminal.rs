@@ -3,7 +3,6 @@
 use crate::common::connect;
 use crate::common::{Ran, Sandbox, pkeys_binary, run_command};
 use std::io::{Read, Write};
-use std::process::Stdio;
 use std::time::Duration;
 
 /// Moves the cursor, turns text around, hides it, and begins a line of its own.
@@ -165,13 +164,7 @@ fn a_private_key_as_an_argument_is_not_repeated() {
 
 /// Runs a shell line on a terminal and sends it these pieces, with a pause after each, once it asks.
 fn pasting(sandbox: &Sandbox, line: &str, pieces: &[&str]) -> Ran {
-    let mut child = sandbox
-        .command_of("script")
-        .args(["-qec", line, "/dev/null"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("tests/run installs it");
+    let mut child = sandbox.on_terminal(line);
     let (mut keyboard, mut screen) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
     let (mut seen, mut byte) = (Vec::new(), [0]);
     while !String::from_utf8_lossy(&seen).contains("(not shown): ") && screen.read(&mut byte).is_ok_and(|n| n == 1) {

@@ -1,5 +1,6 @@
 //! What somebody who can commit, and holds no key, can make an operator do: nothing without being named.
 
+use crate::common::committer::{commit, edit, text};
 use crate::common::{Sandbox, run, run_command};
 use serde_json::Value;
 use std::path::Path;
@@ -16,21 +17,6 @@ fn rendered() -> Sandbox {
     sandbox.pkeys(&["key", "add", "root", "laptop", "--public", &public]).good();
     sandbox.pkeys(&["render"]).good();
     sandbox
-}
-
-fn text(sandbox: &Sandbox, name: &str) -> String {
-    String::from_utf8(sandbox.read(name)).unwrap()
-}
-
-/// Writes a file as a committer would: nothing is accepted.
-fn commit(sandbox: &Sandbox, name: &str, text: impl AsRef<[u8]>) {
-    std::fs::write(sandbox.repo().join(name), text).unwrap();
-}
-
-fn edit(sandbox: &Sandbox, from: &str, to: &str) {
-    let old = text(sandbox, "pkeys.toml");
-    assert!(old.contains(from), "{from}");
-    commit(sandbox, "pkeys.toml", old.replacen(from, to, 1));
 }
 
 fn age_key() -> String {

@@ -1,5 +1,6 @@
 //! A place to tell stories in: a repository, an operator, hosts with real SSH keys, and the real programs.
 
+pub mod committer;
 pub mod connect;
 pub mod fleet;
 pub mod forger;
@@ -170,17 +171,19 @@ impl Sandbox {
         self.typing(&format!("{} '{}'", pkeys_binary(), arguments.join("' '")), lines)
     }
 
+    /// Starts a command line on a terminal of its own, with its keyboard and screen as pipes.
+    #[track_caller]
+    pub fn on_terminal(&self, line: &str) -> std::process::Child {
+        let mut script = self.command_of("script");
+        script.args(["-qec", line, "/dev/null"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        script.spawn().expect("tests/run installs it")
+    }
+
     /// The same for any command line.
     #[track_caller]
     pub fn typing(&self, line: &str, lines: &[&str]) -> Ran {
         use std::io::Read;
-        let mut child = self
-            .command_of("script")
-            .args(["-qec", line, "/dev/null"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("tests/run installs it");
+        let mut child = self.on_terminal(line);
         let (mut keyboard, mut screen) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
         let (mut seen, mut lines, mut byte) = (Vec::new(), lines.iter(), [0]);
         while screen.read(&mut byte).is_ok_and(|n| n == 1) {
