@@ -137,7 +137,7 @@ pub fn reseal(opened: &Opened, locked: &mut Repository, plan: &Reseal, with_unpr
     if locked.pins()?.is_empty() {
         return Ok(());
     }
-    let seen = grants::as_seen(locked, &manifest, sha256_hex(&text), plan.known)?;
+    let seen = grants::as_seen(locked, &manifest, sha256_hex(&text), plan.known, false)?;
     locked.pins()?.settle(&[seen])
 }
 

@@ -1,7 +1,7 @@
 //! Accepting claims on this machine.
 
 use super::accepted::{Trusted, not_accepted};
-use super::known::{Known, newest_generation};
+use super::known::{Known, grants, newest_of};
 use super::review::{all_unaccepted, unaccepted_of_host};
 use super::{vouch, words};
 use crate::base::{HostName, Result};
@@ -39,7 +39,8 @@ pub(super) fn accept_with(repository: &Repository, claims: &[Claim], words: &BTr
     let mut newest = BTreeMap::new();
     for (_, host) in &of_hosts {
         if !newest.contains_key(host) {
-            newest.insert(*host, newest_generation(repository, trusted.as_ref(), host)?);
+            let known = Known::of_accepted(repository, trusted.as_ref(), host)?;
+            newest.insert(*host, newest_of(repository, host, known.as_ref())?);
         }
     }
     let of_hosts: Vec<_> = of_hosts.into_iter().map(|(claim, host)| (claim.clone(), newest[host])).collect();
@@ -118,12 +119,19 @@ pub fn accept_vault(repository: &Repository, reference: &Reference) -> Result<()
     }
 }
 
-/// A bundle as the pins note it. `before` is the highest generation that was known before it was rendered or found.
+/// A bundle as the pins note it. `before` is the highest generation that was known before it was rendered or found; `rendered`
+/// says that this machine has just rendered it.
 ///
 /// # Errors
 /// If the pins cannot be read.
-pub fn as_seen(repository: &Repository, manifest: &BundleManifest, sha256: String, before: u64) -> Result<Bundle> {
-    let mut granted = super::known::grants(manifest);
+pub fn as_seen(
+    repository: &Repository,
+    manifest: &BundleManifest,
+    sha256: String,
+    before: u64,
+    rendered: bool,
+) -> Result<Bundle> {
+    let mut granted = grants(manifest);
     let pins = repository.pins()?;
     granted.retain(|claim| pins.is_pending(claim));
     Ok(Bundle {
@@ -131,15 +139,16 @@ pub fn as_seen(repository: &Repository, manifest: &BundleManifest, sha256: Strin
         before,
         generation: manifest.generation,
         sha256,
+        rendered,
         granted,
         counters: counters(manifest),
     })
 }
 
-/// The hosts on which a claim is in force: granted by the newest bundle, or accepted since.
+/// Whether a claim is in force: granted by the newest bundle, or accepted since.
 pub(super) fn is_in_force(repository: &Repository, trusted: Option<&Trusted>, claim: &Claim) -> Result<bool> {
     let Some(host) = claim.host() else { return Ok(repository.pins()?.accepts(claim)) };
-    let known = trusted.map(|trusted| Known::of(repository, trusted, host)).transpose()?;
+    let known = Known::of_accepted(repository, trusted, host)?;
     let newest = newest_of(repository, host, known.as_ref())?;
     let pins = repository.pins()?;
     let is_granted = known.is_some_and(|known| known.granted().contains(claim)) && !pins.has_taken_back(claim, newest);
@@ -153,7 +162,7 @@ pub(super) fn is_in_force(repository: &Repository, trusted: Option<&Trusted>, cl
 /// If one cannot be parsed, or the host has some and none is in force; if a bundle or the pins cannot be read.
 pub fn recipients_in_force(repository: &Repository, host: &HostName) -> Result<Vec<Recipient>> {
     let trusted = Trusted::of(repository).ok();
-    let known = trusted.as_ref().map(|trusted| Known::of(repository, trusted, host)).transpose()?;
+    let known = Known::of_accepted(repository, trusted.as_ref(), host)?;
     let unaccepted: Vec<_> = unaccepted_of_host(repository, &UserKeys::default(), host, known.as_ref())?;
     let named = repository.manifest().hosts.get(host).map(|host| &host.recipients[..]).unwrap_or_default();
     let named = named.iter().map(|key| key.parse()).collect::<Result<Vec<Recipient>>>()?;
@@ -163,9 +172,4 @@ pub fn recipients_in_force(repository: &Repository, host: &HostName) -> Result<V
         Some(first) => Err(not_accepted(&claim(first))),
         None => Ok(in_force),
     }
-}
-
-/// The generation of the newest known bundle of a host.
-pub(super) fn newest_of(repository: &Repository, host: &HostName, known: Option<&Known>) -> Result<u64> {
-    known.map_or_else(|| Ok(repository.pins()?.generation(host)), |known| Ok(known.highest))
 }

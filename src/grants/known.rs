@@ -21,7 +21,7 @@ pub struct Known {
     /// The manifest of the highest generation that an accepted signer signed for this fleet and host: of the work tree,
     /// or, where that has none, of git.
     pub accepted: Option<Authentic>,
-    /// The highest generation; 0 if there is none.
+    /// The highest generation; 0 without a bundle.
     pub highest: u64,
     /// The SHA-256 of the manifest in the work tree, if that is the accepted one.
     pub sha256: Option<String>,
@@ -30,7 +30,7 @@ pub struct Known {
 /// The bundle in the work tree.
 #[derive(Debug)]
 pub enum InTree {
-    /// There is none.
+    /// No bundle exists.
     Missing,
     /// An accepted signer signed it for this fleet and host, its payload is intact, and it is the newest known.
     Valid,
@@ -39,6 +39,18 @@ pub enum InTree {
 }
 
 impl Known {
+    /// As [`Self::of`]; `None` where no signer was accepted.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub(super) fn of_accepted(
+        repository: &Repository,
+        trusted: Option<&Trusted>,
+        host: &HostName,
+    ) -> Result<Option<Self>> {
+        trusted.map(|trusted| Self::of(repository, trusted, host)).transpose()
+    }
+
     /// Looks at the work tree, the pins and, if these do not tell, at git.
     ///
     /// # Errors
@@ -122,15 +134,12 @@ pub(super) fn grants(manifest: &Manifest) -> BTreeSet<Claim> {
     recipients.chain(secrets).chain(keys).collect()
 }
 
-/// The highest generation of a host that is known.
+/// The highest generation of a host that is known; without an accepted signer, that of the pins.
 ///
 /// # Errors
-/// If a file cannot be read.
-pub(super) fn newest_generation(repository: &Repository, trusted: Option<&Trusted>, host: &HostName) -> Result<u64> {
-    match trusted {
-        Some(trusted) => Ok(Known::of(repository, trusted, host)?.highest),
-        None => Ok(repository.pins()?.generation(host)),
-    }
+/// If the pins cannot be read.
+pub(super) fn newest_of(repository: &Repository, host: &HostName, known: Option<&Known>) -> Result<u64> {
+    known.map_or_else(|| Ok(repository.pins()?.generation(host)), |known| Ok(known.highest))
 }
 
 /// The manifest of the highest generation in git's history that an accepted signer signed for this fleet and host.

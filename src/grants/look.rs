@@ -46,10 +46,7 @@ pub fn look(repository: &Repository) -> Result<()> {
         }
         News::Changed(..) => {}
     })?;
-    let mut pins = repository.pins()?;
-    pins.note_generations(&generations)?;
-    pins.forget(&gone.into_iter().collect::<Vec<_>>(), &gone_words)?;
-    pins.note_history(head)
+    repository.pins()?.note_history(head, &generations, &gone, &gone_words)
 }
 
 /// What two files say; nothing where one cannot be read.

@@ -1,9 +1,8 @@
 //! What a repository claims and nobody has accepted yet.
 
-use super::accept::newest_of;
 use super::accepted::Trusted;
 use super::claims::{of_fleet, of_host};
-use super::known::Known;
+use super::known::{Known, newest_of};
 use super::{statement, words};
 use crate::base::{HostName, Result};
 use crate::keys::UserKeys;
@@ -25,7 +24,7 @@ pub fn unaccepted(repository: &Repository, hosts: &[HostName]) -> Result<Vec<Cla
     // Without an accepted signer nothing is granted yet.
     let trusted = Trusted::of(repository).ok();
     for host in hosts {
-        let known = trusted.as_ref().map(|trusted| Known::of(repository, trusted, host)).transpose()?;
+        let known = Known::of_accepted(repository, trusted.as_ref(), host)?;
         claims.extend(unaccepted_of_host(repository, &keys, host, known.as_ref())?);
     }
     let delivered = hosts.iter().flat_map(|host| {

@@ -69,7 +69,7 @@ pub fn run(
         let result = sealed.and_then(|(generation, manifest, payload)| {
             let signed = signed(&manifest, key)?;
             bundle::write(&repository.bundle(host), &signed, &payload)?;
-            let seen = grants::as_seen(repository, &manifest, sha256_hex(&signed.manifest), plan.highest)?;
+            let seen = grants::as_seen(repository, &manifest, sha256_hex(&signed.manifest), plan.highest, true)?;
             written.lock().expect("no worker panics").push(seen);
             Ok(generation)
         });
@@ -86,13 +86,10 @@ pub fn run(
 /// Notes the bundles that were here and those that were written: a push may replace them. What they grant needs no pin.
 fn settle(repository: &Repository, plans: &[HostPlan], written: Vec<Bundle>) -> Result<()> {
     let there = plans.iter().filter_map(|plan| Some((plan, plan.accepted.as_ref()?, plan.sha256.clone()?)));
-    let there =
-        there.map(|(plan, accepted, sha256)| grants::as_seen(repository, &accepted.manifest, sha256, plan.highest));
-    let rendered: Vec<_> = written.iter().map(|bundle| (bundle.host.clone(), bundle.generation)).collect();
+    let there = there
+        .map(|(plan, accepted, sha256)| grants::as_seen(repository, &accepted.manifest, sha256, plan.highest, false));
     let bundles = there.chain(written.into_iter().map(Ok)).collect::<Result<Vec<_>>>()?;
-    let mut pins = repository.pins()?;
-    pins.settle(&bundles)?;
-    pins.note_rendered(&rendered)
+    repository.pins()?.settle(&bundles)
 }
 
 /// Refuses a host that would get something that nobody has accepted.

@@ -55,6 +55,8 @@ pub struct Bundle {
     pub generation: u64,
     /// The SHA-256 of its manifest.
     pub sha256: String,
+    /// Whether this machine has just rendered it.
+    pub rendered: bool,
     /// The accepted claims that it grants.
     pub granted: BTreeSet<Claim>,
     /// The versions of the local secrets in it that have a counter.
@@ -178,6 +180,14 @@ impl Pinned {
         self.values.push(value);
     }
 
+    pub fn note_generations(&mut self, seen: &[(HostName, u64)]) {
+        for (host, generation) in seen {
+            if self.hosts.get(host).map_or(0, |seen| seen.generation) < *generation {
+                self.hosts.entry(host.clone()).or_default().note(*generation, None);
+            }
+        }
+    }
+
     pub fn count(&mut self, name: &SecretName, counter: u64) {
         let highest = self.counters.entry(name.clone()).or_default();
         *highest = counter.max(*highest);
@@ -190,6 +200,9 @@ impl Pinned {
         }
         let seen = self.hosts.entry(bundle.host.clone()).or_default();
         seen.note(bundle.generation, Some(&bundle.sha256));
+        if bundle.rendered {
+            seen.rendered = bundle.generation;
+        }
         if seen.taken_back.since < bundle.generation {
             seen.taken_back = Pending::default();
         }
@@ -208,7 +221,8 @@ impl Pinned {
             |(name, counter): &(SecretName, u64)| self.counters.get(name).is_some_and(|known| known >= counter);
         bundle.counters.iter().all(counted)
             && self.hosts.get(&bundle.host).is_some_and(|seen| {
-                seen.generation >= bundle.generation
+                (!bundle.rendered || seen.rendered == bundle.generation)
+                    && seen.generation >= bundle.generation
                     && seen.manifests.contains(&bundle.sha256)
                     && seen.pending.claims.is_disjoint(&bundle.granted)
                     && (seen.pending.is_empty() || seen.pending.since >= bundle.generation)
@@ -242,6 +256,7 @@ mod tests {
             before,
             generation,
             sha256: generation.to_string(),
+            rendered: false,
             granted: granted.iter().cloned().collect(),
             counters: Vec::new(),
         }

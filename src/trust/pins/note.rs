@@ -24,21 +24,6 @@ impl Pins {
         })
     }
 
-    /// Forgets claims and entries: whoever makes one again has to be accepted anew.
-    ///
-    /// # Errors
-    /// If the file cannot be written; then nothing is changed.
-    pub fn forget(&mut self, claims: &[Claim], words: &BTreeSet<Word>) -> Result<()> {
-        let is_pinned = |claim: &Claim| self.pinned.accepts(claim, 0);
-        if !claims.iter().any(is_pinned) && words.is_disjoint(&self.pinned.words) {
-            return Ok(());
-        }
-        self.change(|pinned| {
-            claims.iter().for_each(|claim| pinned.forget(claim));
-            pinned.words.retain(|word| !words.contains(word));
-        })
-    }
-
     /// Forgets what a command of this machine takes out of the repository. Until the next bundle of a host, what its newest one
     /// grants of it is not in force either.
     ///
@@ -51,21 +36,6 @@ impl Pins {
         self.change(|pinned| {
             claims.iter().for_each(|claim| pinned.take_back(claim));
             pinned.words.retain(|word| !words.contains(word));
-        })
-    }
-
-    /// Notes which bundles this machine has just rendered.
-    ///
-    /// # Errors
-    /// If the file cannot be written.
-    pub fn note_rendered(&mut self, rendered: &[(HostName, u64)]) -> Result<()> {
-        if rendered.is_empty() {
-            return Ok(());
-        }
-        self.change(|pinned| {
-            for (host, generation) in rendered {
-                pinned.hosts.entry(host.clone()).or_default().rendered = *generation;
-            }
         })
     }
 
@@ -132,31 +102,43 @@ impl Pins {
     /// # Errors
     /// If the file cannot be written.
     pub fn note_generations(&mut self, seen: &[(HostName, u64)]) -> Result<()> {
-        let newer: Vec<_> = seen.iter().filter(|(host, generation)| self.generation(host) < *generation).collect();
-        if newer.is_empty() {
+        if seen.iter().all(|(host, generation)| *generation <= self.generation(host)) {
             return Ok(());
         }
-        self.change(|pinned| {
-            for (host, generation) in newer {
-                pinned.hosts.entry(host.clone()).or_default().note(*generation, None);
-            }
-        })
+        self.change(|pinned| pinned.note_generations(seen))
     }
 
-    /// Notes that the history of this commit was looked at; of none, that there is no history yet.
+    /// Notes what the history up to a commit says: newer bundles, and claims and entries that were taken out, which are
+    /// forgotten: whoever makes one again has to be accepted anew. Without a commit there is no history yet.
     ///
     /// # Errors
-    /// If the file cannot be written.
-    pub fn note_history(&mut self, head: Option<String>) -> Result<()> {
+    /// If the file cannot be written; then nothing is changed.
+    pub fn note_history(
+        &mut self,
+        head: Option<String>,
+        generations: &[(HostName, u64)],
+        gone: &BTreeSet<Claim>,
+        gone_words: &BTreeSet<Word>,
+    ) -> Result<()> {
         let known = self.pinned.history.as_ref();
-        if known.is_some_and(|known| head.as_ref().is_none_or(|head| known.contains(head))) {
+        let is_known = known.is_some_and(|known| head.as_ref().is_none_or(|head| known.contains(head)));
+        if is_known
+            && generations.iter().all(|(host, generation)| *generation <= self.generation(host))
+            && !gone.iter().any(|claim| self.pinned.accepts(claim, 0))
+            && gone_words.is_disjoint(&self.pinned.words)
+        {
             return Ok(());
         }
         self.change(|pinned| {
-            let history = pinned.history.get_or_insert_default();
-            history.extend(head);
-            let surplus = history.len().saturating_sub(LOOKED_AT);
-            history.drain(..surplus);
+            pinned.note_generations(generations);
+            gone.iter().for_each(|claim| pinned.forget(claim));
+            pinned.words.retain(|word| !gone_words.contains(word));
+            if !is_known {
+                let history = pinned.history.get_or_insert_default();
+                history.extend(head);
+                let surplus = history.len().saturating_sub(LOOKED_AT);
+                history.drain(..surplus);
+            }
         })
     }
 }
