@@ -49,7 +49,7 @@ pub enum Refreshed {
 }
 
 impl Escrow {
-    /// Reads what is there; `None` when there is none.
+    /// Reads what is there; `None` if it does not exist.
     ///
     /// # Errors
     /// When the file is not what pkeys writes.

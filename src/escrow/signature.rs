@@ -16,7 +16,7 @@ const MAX_SIGNATURE: usize = 64 * 1024;
 /// The operator's signing key, if it is an accepted signer's.
 ///
 /// # Errors
-/// If there is none, or it is not.
+/// If the signature is missing or invalid.
 pub(super) fn key<'k>(repository: &Repository, keys: &'k Keys) -> Result<&'k PrivateKey> {
     let key = keys.signing_key()?;
     match Trusted::of(repository)?.signers.trusts(key.public_key()) {

@@ -21,7 +21,7 @@ pub enum TrustFile {
     Current,
     /// It is valid and differs: what was added and what was removed.
     Stale(Vec<String>),
-    /// There is none yet.
+    /// The file does not exist.
     Missing,
     /// It is not valid.
     Invalid(Error),
@@ -49,7 +49,7 @@ fn fingerprint(line: &str) -> Result<String> {
     Ok(public_key(line)?.fingerprint(HashAlg::Sha256).to_string())
 }
 
-/// Reads and verifies the trust set; `None` if there is none.
+/// Reads and verifies the trust set; `None` if it does not exist.
 ///
 /// # Errors
 /// If it is not of this fleet and signer.

@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 pub type Snapshot = BTreeMap<String, Vec<u8>>;
 
 /// Visits each distinct state of a directory that the index has in a merge conflict, or the history of `HEAD`, of a
-/// merge under way and, with `branches`, of all local branches, newer commits first. Only the named files are read, each of at most `limit` bytes; a larger one, a
-/// link or a missing one is not in the [`Snapshot`].
+/// merge in progress and, with `branches`, of all local branches, newer commits first. Reads only the named files, each of at
+/// most `limit` bytes; larger files, links and missing files are not in the [`Snapshot`].
 ///
 /// Returns whether `visit` ended it. Without a git repository nothing is visited.
 ///

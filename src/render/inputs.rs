@@ -200,7 +200,7 @@ impl WantedSecret {
 /// Why a bundle is rendered anew.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// There is none yet.
+    /// The first bundle of this host.
     New,
     /// It was asked for.
     Forced,

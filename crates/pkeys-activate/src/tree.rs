@@ -39,7 +39,7 @@ pub(super) fn look(at: BorrowedFd, name: &OsStr) -> rustix::io::Result<Found> {
     })
 }
 
-/// Reads a small public regular file; `None` when there is none.
+/// Reads a small public regular file; `None` if it does not exist.
 pub(super) fn read(at: BorrowedFd, name: &OsStr, limit: u64) -> rustix::io::Result<Option<Vec<u8>>> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let fd = match rustix::fs::openat(at, name, flags, Mode::empty()) {

@@ -137,7 +137,7 @@ pub fn write(directory: &(impl Place + ?Sized), signed: &Signed, payload: &[u8])
     files::replace_directory(directory, &files)
 }
 
-/// Removes the bundle at `directory`. Returns false when there is none.
+/// Removes the bundle at `directory`. Returns false if it does not exist.
 ///
 /// # Errors
 /// When what is there holds anything but a bundle, or it could not be removed.

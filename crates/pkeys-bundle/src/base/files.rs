@@ -74,7 +74,7 @@ pub fn exists(place: &(impl Place + ?Sized)) -> Result<bool> {
     spot.stat().map(|found| found.is_some()).map_err(|e| Error::io("read", place.shown(), &e))
 }
 
-/// Reads a public file of at most `limit` bytes; `None` when there is none.
+/// Reads a public file of at most `limit` bytes; `None` if it does not exist.
 ///
 /// # Errors
 /// When it is larger, no regular file, or could not be read.
@@ -86,7 +86,7 @@ pub fn read(place: &(impl Place + ?Sized), limit: usize) -> Result<Option<Vec<u8
     if count > limit { Err(too_large(place.shown(), limit)) } else { Ok(Some(bytes)) }
 }
 
-/// Reads a secret file of at most `limit` bytes into memory that is wiped; `None` when there is none.
+/// Reads a secret file of at most `limit` bytes into memory that is wiped; `None` if it does not exist.
 ///
 /// # Errors
 /// When it is larger, no regular file, or could not be read.

@@ -12,7 +12,7 @@ pub fn each(bytes: &[u8], look: impl Fn(&[u8])) {
     look(&[&bytes[..at], NEEDLE.as_bytes(), &bytes[at..]].concat());
 }
 
-/// The same for what is read as text; bytes that are none are passed over.
+/// The same for text. Invalid UTF-8 is ignored.
 pub fn each_text(bytes: &[u8], look: impl Fn(&str)) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     look(text);

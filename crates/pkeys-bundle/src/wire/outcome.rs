@@ -12,7 +12,7 @@ pub enum Status {
     /// Nothing was changed.
     #[default]
     Failed,
-    /// Authorized keys are installed; secrets are those of before, or none.
+    /// Authorized keys are installed; the previous secrets stay.
     KeysOnly,
     /// In place, but for what [`Outcome::problems`] names.
     Degraded,

@@ -65,7 +65,7 @@ pub struct Candidate {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Installed {
-    /// Of the secrets and templates; `None` when there are none yet.
+    /// Of the secrets and templates; `None` before the first installation.
     pub secrets: Option<u64>,
     /// Of the authorized keys; `None` where they are not installed.
     pub authorized_keys: Option<u64>,

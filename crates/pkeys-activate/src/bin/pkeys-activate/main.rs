@@ -74,7 +74,7 @@ fn run() -> ExitCode {
     }
 }
 
-/// The private half never leaves the host.
+/// The private key never leaves the host.
 fn make_identity(path: &Path) -> Result<u8> {
     say(&pkeys_activate::make_identity(path)?);
     Ok(0)

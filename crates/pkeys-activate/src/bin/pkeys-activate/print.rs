@@ -46,7 +46,7 @@ pub fn print(outcome: &Outcome, dry_run: bool) {
         Status::Done => say(&format!("{done} {from}")),
         Status::Degraded => say(&format!("{done}, with {} set apart: {from}", outcome.problems.len())),
         Status::KeysOnly => {
-            say(&format!("{done} only authorized keys, of {users}; secrets are those of before"));
+            say(&format!("{done} only authorized keys, of {users}; the previous secrets stay"));
         }
         Status::Failed | Status::Unknown => say("failed: nothing was changed"),
     }
